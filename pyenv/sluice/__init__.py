@@ -1,0 +1,13 @@
+"""Everything that Sluice knows of yt-dlp, behind two names.
+
+Rust calls `start` once per process, on the main thread, and then keeps one `Session` per worker thread. Only strings
+cross, in both directions, and they are JSON: no object of this package leaves it. A call on a `Session` never raises:
+an exception that escapes one is a bug here.
+"""
+
+# First of all: it decides which roots every HTTP library trusts, and some of them read that when they are imported.
+from sluice import trust as trust  # isort: skip
+
+from sluice.session import Session, start
+
+__all__ = ["Session", "start"]

@@ -1,0 +1,84 @@
+"""The operator's cookies (COOKIES_PATH): read, never written, and read again when the file changes."""
+
+import copy
+import http.cookiejar
+import io
+import os
+import re
+import threading
+from typing import Any
+
+from yt_dlp.cookies import YoutubeDLCookieJar
+
+_HEADER = "# Netscape HTTP Cookie File\n"
+_FIELDS = 7
+_EXPIRY = re.compile(r"[0-9]{0,15}(?:\.[0-9]{0,9})?")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f;]")
+
+
+class ReadOnlyJar(YoutubeDLCookieJar):
+    """A jar that lives as long as its extraction: yt-dlp's `close` would otherwise write it back to its file."""
+
+    def save(self, *_args: Any, **_kwargs: Any) -> None:
+        """Do nothing."""
+
+
+class CookieFile:
+    """A file in Netscape's format, shared by all sessions; each extraction gets a jar of its own."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._cookies: list[http.cookiejar.Cookie] = []
+
+    def jar(self) -> ReadOnlyJar:
+        """Return a new jar with the file's cookies; without a readable file, the last that were read, or none."""
+        jar = ReadOnlyJar()
+        with self._lock:
+            self._refresh()
+            for cookie in self._cookies:
+                jar.set_cookie(copy.copy(cookie))
+        return jar
+
+    def _refresh(self) -> None:
+        if self._path is None:
+            return
+        try:
+            stat = os.stat(self._path)
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if seen == self._seen:
+                return
+            with open(self._path, encoding="utf-8", errors="replace") as file:
+                lines = file.readlines()
+            jar = ReadOnlyJar()
+            # From memory and with only good lines: yt-dlp prints the bad ones, secrets and all.
+            jar.load(io.StringIO(_HEADER + "".join(line for line in lines if _is_cookie(line))))
+        except (OSError, http.cookiejar.LoadError):
+            return
+        self._cookies, self._seen = list(jar), seen
+
+
+def _is_cookie(line: str) -> bool:
+    fields = line.removeprefix("#HttpOnly_").rstrip("\n").split("\t")
+    return not fields[0].startswith("#") and len(fields) == _FIELDS and bool(_EXPIRY.fullmatch(fields[4]))
+
+
+def cookies_for(jar: YoutubeDLCookieJar, url: str) -> list[dict[str, Any]]:
+    """Return the cookies of `jar` that a request for `url` carries.
+
+    Each is {"name", "value", "domain", "path", "secure"}, as http.cookiejar holds them: a domain with a leading dot
+    includes subdomains (RFC 6265, section 5.1.3), one without is that host alone. A cookie that can't be sent (no
+    value, or a control character or semicolon in it) is left out.
+    """
+    return [
+        {
+            "name": cookie.name,
+            "value": cookie.value,
+            "domain": cookie.domain,
+            "path": cookie.path,
+            "secure": bool(cookie.secure),
+        }
+        for cookie in jar.get_cookies_for_url(url)
+        if cookie.value is not None and not _UNSAFE.search(f"{cookie.name}{cookie.value}")
+    ]

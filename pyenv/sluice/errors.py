@@ -1,0 +1,156 @@
+"""From an exception of yt-dlp to one of CONTRACT's codes and a sentence for people.
+
+By class, HTTP status and the extractor's own raise_* calls; then by one table of whole sentences (sentences.py).
+Never by looking for digits or words in a message.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import curl_cffi.requests.exceptions
+import requests.exceptions
+import urllib3.exceptions
+from yt_dlp.networking.exceptions import HTTPError, ProxyError, SSLError, TransportError
+from yt_dlp.utils import (
+    DownloadError,
+    ExtractorError,
+    GeoRestrictedError,
+    UnsupportedError,
+    UserNotLive,
+    YoutubeDLError,
+)
+
+from sluice.messages import clean
+from sluice.sentences import SENTENCES
+
+Error = dict[str, Any]
+
+RETRY_AFTER = 60
+"""Seconds to wait after a site has refused this address."""
+
+_DEPTH = 8  # of a chain of causes
+
+_TIMEOUTS = (
+    TimeoutError,
+    requests.exceptions.Timeout,
+    urllib3.exceptions.TimeoutError,
+    curl_cffi.requests.exceptions.Timeout,
+)
+
+# urllib3 derives this one, "connection refused", from its ConnectTimeoutError.
+_NOT_TIMEOUTS = (urllib3.exceptions.NewConnectionError,)
+
+# What the network does, wrapped by yt-dlp or as the libraries raise it; not every OSError is one.
+_NETWORK = (TransportError, ConnectionError, TimeoutError, ssl.SSLError, socket.gaierror)
+
+_STATUS = {
+    401: "login_required",
+    403: "upstream_blocked",
+    404: "not_found",
+    410: "not_found",
+    429: "upstream_blocked",
+    451: "geo_restricted",
+}
+
+
+def failure(kind: str, message: str) -> Error:
+    """Return {"kind", "message"}, and `retry_after` where waiting helps."""
+    error: Error = {"kind": kind, "message": message}
+    if kind == "upstream_blocked":
+        error["retry_after"] = RETRY_AFTER
+    return error
+
+
+def classify(error: BaseException) -> Error:
+    """Return the `failure` that an exception from within yt-dlp stands for."""
+    error = _unwrap(error)
+    # An UnsupportedError's text is the URL.
+    said = (
+        "No extractor takes this URL"
+        if isinstance(error, UnsupportedError)
+        else clean(getattr(error, "orig_msg", None) or getattr(error, "msg", None) or "")
+    )
+    if kind := _by_class(error):
+        return failure(kind, said or "This page can't be extracted")
+    # Only what yt-dlp itself names as the cause: an exception that was merely seen on the way says nothing.
+    cause = next((item for item in _causes(error) if isinstance(item, (HTTPError, *_NETWORK))), None)
+    if isinstance(cause, HTTPError):
+        return _http(cause)
+    if isinstance(cause, _NETWORK):
+        return _transport(cause)
+    if isinstance(error, ExtractorError):
+        sentence = SENTENCES.get((str(error.ie), str(error.orig_msg)), "extraction_failed")
+        return failure(sentence, said or "The extractor failed on this page")
+    if isinstance(error, YoutubeDLError):
+        return failure("extraction_failed", said or "The extractor failed on this page")
+    if isinstance(error, Exception) and not isinstance(error, MemoryError):
+        # A bug of an extractor, or a page that it doesn't expect: its text is for its authors.
+        return failure("extraction_failed", f"The extractor failed on this page ({type(error).__name__})")
+    return failure("internal", f"The extraction was broken off ({type(error).__name__})")
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    for _ in range(_DEPTH):
+        inner = error.exc_info[1] if isinstance(error, DownloadError) and error.exc_info else None
+        if inner is None or inner is error:
+            break
+        error = inner
+    return error
+
+
+def _by_class(error: BaseException) -> str | None:
+    # Set where the extractor called raise_login_required (engine.py).
+    marked = getattr(error, "sluice_kind", None)
+    if isinstance(marked, str):
+        return marked
+    if isinstance(error, UnsupportedError):
+        return "unsupported_url"
+    if isinstance(error, GeoRestrictedError):
+        return "geo_restricted"
+    return "not_live" if isinstance(error, UserNotLive) else None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    current: Any = error
+    for _ in range(_DEPTH):
+        if not isinstance(current, BaseException):
+            return
+        yield current
+        current = getattr(current, "cause", None)
+
+
+def _http(error: HTTPError) -> Error:
+    said = f"The site answered HTTP {error.status}"
+    if error.redirect_loop:
+        return failure("upstream_error", "The site redirects in a circle")
+    if error.status in _STATUS:
+        return failure(_STATUS[error.status], said)
+    return failure("upstream_error" if error.status >= 500 else "extraction_failed", said)
+
+
+def _transport(error: BaseException) -> Error:
+    """The libraries' own texts hold addresses and whole URLs, so each class gets a sentence of ours."""
+    if any(isinstance(item, _TIMEOUTS) and not isinstance(item, _NOT_TIMEOUTS) for item in _deep(error)):
+        return failure("upstream_timeout", "The site did not answer in time")
+    if isinstance(error, ProxyError):
+        return failure("upstream_error", "The way out to the site failed")
+    if isinstance(error, SSLError | ssl.SSLError):
+        return failure("upstream_error", "No trusted TLS connection to the site could be made")
+    return failure("upstream_error", "The connection to the site failed")
+
+
+def _deep(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what it wraps, by whichever attribute its library keeps that in."""
+    current: Any = error
+    for _ in range(_DEPTH):
+        if not isinstance(current, BaseException):
+            return
+        yield current
+        inner = getattr(current, "cause", None) or getattr(current, "reason", None) or current.__cause__
+        current = (
+            inner
+            if isinstance(inner, BaseException)
+            else next((item for item in current.args if isinstance(item, BaseException)), None)
+        )

@@ -1,0 +1,265 @@
+"""From yt-dlp's info dict to the `Extraction` that Rust stores: field by field, each with its expected type.
+
+yt-dlp's dicts hold lazy objects, cycles, NaN and whatever else an extractor put there, so nothing is passed through:
+what is not listed here, or has another type, is absent. Absent means unknown; nothing is ever null.
+"""
+
+import math
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from sluice.choose import choose
+from sluice.cookies import cookies_for
+from sluice.engine import MAX_ENTRIES, Ydl
+from sluice.expiry import expiry
+
+Json = dict[str, Any]
+Convert = Callable[[Any], Any]
+
+MAX_FORMATS = 500
+MAX_TEXT = 20_000  # characters of a description; other texts are shorter
+_MAX_URL = 16_384
+_MAX_HEADERS = 32
+_MAX_SUBTITLES = 500  # languages
+_MAX_INTEGER = 2**53  # what every reader of JSON holds exactly
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, section 5.1
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
+
+
+class NoFormatsError(Exception):
+    """A page that holds nothing that may be streamed; the text says why."""
+
+
+def text(value: Any) -> str | None:
+    """Return a non-empty string that UTF-8 can hold, or None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode()
+
+
+def integer(value: Any) -> int | None:
+    """Return a whole number within ±2^53, or None; fractions are cut."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if abs(value) <= _MAX_INTEGER else None
+
+
+def count(value: Any) -> int | None:
+    """Return a number of things or bytes, from 0 to 2^53, or None."""
+    number = integer(value)
+    return number if number is not None and number >= 0 else None
+
+
+def number(value: Any) -> float | int | None:
+    """Return a finite number within ±2^53, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value if abs(value) <= _MAX_INTEGER else None
+
+
+def _texts(value: Any) -> list[str] | None:
+    if not isinstance(value, list | tuple):
+        return None
+    return [found for item in value[:50] if (found := text(item))] or None
+
+
+def web_url(value: Any) -> str | None:
+    """Return an http or https URL with a host, or None."""
+    if not isinstance(value, str) or len(value) > _MAX_URL:
+        return None
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return None
+    return text(value) if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+_INFO: Mapping[str, Convert] = {
+    "id": text,
+    "title": text,
+    "description": text,
+    "uploader": text,
+    "uploader_id": text,
+    "uploader_url": web_url,
+    "channel": text,
+    "channel_id": text,
+    "duration": number,
+    "timestamp": integer,
+    "view_count": count,
+    "like_count": count,
+    "comment_count": count,
+    "repost_count": count,
+    "track": text,
+    "artists": _texts,
+    "album": text,
+    "webpage_url": web_url,
+    "extractor": text,
+}
+
+# Some of these are not shown to anyone: they are here so that a selector gives the same answer on the stored formats
+# as it does in yt-dlp ("Filtering Formats" in its README; `resolution`, `format` and `aspect_ratio` are yt-dlp's own).
+_FORMAT: Mapping[str, Convert] = {
+    "format_id": text,
+    "ext": text,
+    "protocol": text,
+    "width": count,
+    "height": count,
+    "fps": number,
+    "vcodec": text,
+    "acodec": text,
+    "tbr": number,
+    "vbr": number,
+    "abr": number,
+    "filesize": count,
+    "filesize_approx": count,
+    "language": text,
+    "format_note": text,
+    "format": text,
+    "container": text,
+    "dynamic_range": text,
+    "resolution": text,
+    "aspect_ratio": number,
+    "stretched_ratio": number,
+    "audio_channels": count,
+    "asr": count,
+    "quality": number,
+    "preference": number,
+    "source_preference": number,
+    "language_preference": number,
+}
+
+
+def project(ydl: Ydl, info: Json) -> Json:
+    """Return the `Extraction` of a processed info dict.
+
+    A playlist has `entries`; anything else has `formats`, best first, and `default` when one of them plays everywhere.
+    `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError.
+    """
+    result = _fields(info, _INFO)
+    if info.get("_type") in ("playlist", "multi_video"):
+        result["kind"] = "playlist"
+        entries = (_entry(entry) for entry in (info.get("entries") or ())[:MAX_ENTRIES] if entry)
+        result["entries"] = [entry for entry in entries if "url" in entry]
+    else:
+        _add_media(ydl, info, result)
+    thumbnail = _thumbnail(ydl, info)
+    if thumbnail:
+        result["thumbnail"] = thumbnail
+    if isinstance(info.get("is_live"), bool):
+        result["is_live"] = info["is_live"]
+    links = [*result.get("formats", ()), *([thumbnail] if thumbnail else ())]
+    links += [link for several in result.get("subtitles", {}).values() for link in several]
+    times = [found for link in links if (found := expiry(link["url"])) is not None]
+    if times:
+        result["expires_at"] = min(times)
+    return result
+
+
+def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
+    given = info.get("formats") or ([info] if info.get("url") else [])
+    # yt-dlp keeps those that "may" be protected; a stream of one would not play either.
+    free = [form for form in given if not form.get("has_drm")]
+    if not free:
+        raise NoFormatsError("This video is DRM protected" if given else "No video formats found")
+    family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
+    # yt-dlp sorts from worst to best.
+    formats = [_format(ydl, form, family) for form in reversed(free[-MAX_FORMATS:])]
+    result["formats"] = formats
+    if all(form.get("vcodec") == "none" for form in formats):
+        images = all(form.get("acodec") == "none" for form in formats)
+        result["kind"] = "photos" if images else "audio"
+    else:
+        result["kind"] = "video"
+    default = choose(formats)
+    if default is not None:
+        result["default"] = default
+    subtitles = _subtitles(ydl, info)
+    if subtitles:
+        result["subtitles"] = subtitles
+
+
+def _fields(source: Mapping[str, Any], table: Mapping[str, Convert]) -> Json:
+    return {key: value for key, convert in table.items() if (value := convert(source.get(key))) is not None}
+
+
+def _link(ydl: Ydl, url: str, headers: Mapping[str, Any] | None) -> Json:
+    return {"url": url, "http_headers": _headers(headers or {}), "cookies": cookies_for(ydl.cookiejar, url)}
+
+
+def _headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """Keep what can be sent. Cookies are apart, because they belong to hosts and these go with any redirect."""
+    return {
+        name: value
+        for name, value in list(headers.items())[:_MAX_HEADERS]
+        if isinstance(name, str)
+        and isinstance(value, str)
+        and name.lower() not in ("cookie", "ytdl-request-proxy")
+        and _HEADER_NAME.fullmatch(name)
+        and _HEADER_VALUE.fullmatch(value)
+    }
+
+
+def _format(ydl: Ydl, form: Json, family: bool) -> Json:
+    url = str(form["url"]).encode("utf-8", "replace").decode()
+    result = _link(ydl, url, form.get("http_headers"))
+    result.update(_fields(form, _FORMAT))
+    result["single"] = (
+        form.get("protocol") in ("http", "https") and not form.get("fragments") and web_url(form["url"]) is not None
+    )
+    if family:
+        # yt_dlp/extractor/tiktok.py: 'watermarked', or 'Download video, watermarked' from the app's API.
+        result["watermarked"] = "watermarked" in str(form.get("format_note") or "")
+    if form.get("__needs_testing"):
+        result["untested"] = True
+    chunk = count((form.get("downloader_options") or {}).get("http_chunk_size"))
+    if chunk:
+        result["chunk_size"] = chunk
+    return result
+
+
+def _computed_headers(ydl: Ydl, url: str, own: Any, info: Json) -> Any:
+    # A map of its own in front, because yt-dlp writes into the first one.
+    return ydl._calc_headers(ChainMap({"url": url, "http_headers": own or info.get("http_headers") or {}}, info))
+
+
+def _thumbnail(ydl: Ydl, info: Json) -> Json | None:
+    url = web_url(info.get("thumbnail"))
+    if url is None:
+        return None
+    own = next((item.get("http_headers") for item in info.get("thumbnails") or () if item.get("url") == url), None)
+    return _link(ydl, url, _computed_headers(ydl, url, own, info))
+
+
+def _subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
+    """Return manual subtitles that are one file each; automatic ones are left out."""
+    result: dict[str, list[Json]] = {}
+    for language, several in list((info.get("subtitles") or {}).items())[:_MAX_SUBTITLES]:
+        links = list(_subtitle_links(ydl, info, several))
+        name = text(language)
+        if links and name:
+            result[name] = links
+    return result
+
+
+def _subtitle_links(ydl: Ydl, info: Json, several: Iterable[Json]) -> Iterable[Json]:
+    for item in several or ():
+        url = web_url(item.get("url"))
+        if url is None or item.get("protocol") not in (None, "http", "https") or item.get("fragments"):
+            continue
+        about = _fields(item, {"ext": text, "name": text})
+        if "ext" in about:
+            yield {**_link(ydl, url, _computed_headers(ydl, url, item.get("http_headers"), info)), **about}
+
+
+def _entry(entry: Mapping[str, Any]) -> Json:
+    result = _fields(entry, {"id": text, "title": text})
+    url = web_url(entry.get("webpage_url")) or web_url(entry.get("url"))
+    if url:
+        result["url"] = url
+    return result

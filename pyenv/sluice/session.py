@@ -1,0 +1,171 @@
+"""What Rust calls: `start` once, then a `Session` per worker thread."""
+
+import json
+import platform
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from sluice import engine, trust
+from sluice.cookies import CookieFile
+from sluice.engine import Log, Settings, Ydl
+from sluice.errors import Error, classify, failure
+from sluice.project import NoFormatsError, project
+from sluice.selector import BadSelectorError, Selector, UnavailableError
+
+MAX_URL = 8_192
+"""Characters of a page's URL."""
+
+_state: tuple[Settings, CookieFile] | None = None
+_lock = threading.Lock()
+
+
+def start(config_json: str) -> str:
+    """Prepare the process; call once, on the main thread, before any `Session`.
+
+    Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds}; returns
+    {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
+    when the CA file can't be used. Output streams of Python go nowhere afterwards.
+    """
+    global _state
+    config = json.loads(config_json)
+    trust.install(config.get("ca_file"))
+    settings = Settings(config.get("proxy"), float(config["socket_timeout"]))
+    extractors = engine.prepare()
+    with _lock:
+        _state = (settings, CookieFile(config.get("cookies_path")))
+    return _dump(
+        {"python": platform.python_version(), "yt_dlp": engine.YT_DLP_VERSION, "extractors": extractors},
+    )
+
+
+class Session:
+    """The worker's side of yt-dlp. Not for sharing between threads; its methods never raise."""
+
+    def __init__(self) -> None:
+        self._selector: Selector | None = None
+
+    def warm(self) -> None:
+        """Pay, without the network, what the first extraction would: mainly 1,750 patterns to compile."""
+        try:
+            with self._ydl(Log()) as ydl:
+                for extractor in ydl._ies.values():
+                    extractor.suitable("https://warm.invalid/")
+                ydl.get_info_extractor("TikTok")
+                ydl._request_director  # noqa: B018  builds the handlers
+                info = ydl.process_ie_result(_sample(), download=False)
+                project(ydl, info)
+            self.select('[{"format_id": "a", "ext": "mp4", "url": "", "single": true}]', "b[height<=?720]/w")
+        except Exception:  # noqa: S110  only a saving; the first job would show what is wrong
+            pass
+
+    def extract(self, url: str, options_json: str) -> str:  # noqa: ARG002
+        """Extract the page at `url` (http or https, as the client gave it); `options_json` is an object, for now empty.
+
+        Returns {"ok": Extraction, "warnings": [...]} (see `project`) or {"error": {"kind": CODE, "message": text,
+        "retry_after"?: seconds}, "warnings": [...]}.
+        """
+        log = Log()
+        return _answer(lambda: self._extract(url, log), log)
+
+    def select(self, formats_json: str, selector: str) -> str:
+        """Apply a format selector to an Extraction's `formats`, without the network.
+
+        Returns {"ok": {"format_ids": [...]}}, best or first asked for first, or {"error": ...} with `bad_request` for
+        a malformed selector and `format_unavailable` when no single file matches.
+        """
+        return _answer(lambda: self._select(formats_json, selector))
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._selector = None
+
+    @contextmanager
+    def _ydl(self, log: Log) -> Iterator[Ydl]:
+        """A yt-dlp for one extraction, closed whatever happens: one that is not costs a megabyte for ever."""
+        if _state is None:
+            raise RuntimeError("sluice.start was not called")
+        settings, cookies = _state
+        ydl = Ydl(settings, cookies.jar(), log)
+        try:
+            yield ydl
+        finally:
+            ydl.close()
+
+    def _extract(self, url: str, log: Log) -> dict[str, Any]:
+        refused = _refuse(url)
+        if refused:
+            return {"error": refused}
+        with self._ydl(log) as ydl:
+            try:
+                info = ydl.extract_info(url, download=False)
+            # All of them: SystemExit and what a deadline throws into a thread count as well.
+            except BaseException as error:
+                return {"error": classify(error)}
+            if not info:
+                return {"error": failure("extraction_failed", "The extractor found nothing on this page")}
+            try:
+                return {"ok": project(ydl, info)}
+            except NoFormatsError as error:
+                return {"error": failure("extraction_failed", str(error))}
+
+    def _select(self, formats_json: str, selector: str) -> dict[str, Any]:
+        if self._selector is None:
+            self._selector = Selector()
+        try:
+            return {"ok": {"format_ids": self._selector.select(json.loads(formats_json), selector)}}
+        except BadSelectorError as error:
+            return {"error": failure("bad_request", str(error))}
+        except UnavailableError as error:
+            return {"error": failure("format_unavailable", str(error))}
+
+
+def _answer(work: Callable[[], dict[str, Any]], log: Log | None = None) -> str:
+    try:
+        result = work()
+        if log is not None:
+            result["warnings"] = log.warnings
+        return _dump(result)
+    # Anything that gets here is a bug of this package; its text could hold anything, so only its class is told.
+    except BaseException as error:
+        return _dump({"error": failure("internal", f"The extraction broke ({type(error).__name__})"), "warnings": []})
+
+
+def _dump(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _refuse(url: str) -> Error | None:
+    """Rust has checked before; these are the inputs that would make yt-dlp do something else than fetch a page."""
+    if len(url) > MAX_URL or not url.isprintable() or " " in url:
+        return failure("bad_request", "The URL is too long or holds a space or a control character")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return failure("bad_request", "The URL is malformed")
+    # Search prefixes (ytsearch:cats) are schemes, too.
+    if parts.scheme not in ("http", "https"):
+        return failure("unsupported_url", "Only http and https URLs are taken")
+    if not host or "@" in parts.netloc:
+        return failure("bad_request", "The URL has no host, or a user name in it")
+    # yt-dlp takes instructions from this fragment: headers, ids, anything.
+    if "__youtubedl_smuggle" in url:
+        return failure("bad_request", "The URL holds a fragment that is not a page's")
+    return None
+
+
+def _sample() -> dict[str, Any]:
+    """A result as an extractor gives it, to run the sorting and the projection once."""
+    form = {"ext": "mp4", "vcodec": "h264", "acodec": "aac", "height": 720, "width": 1280}
+    return {
+        "id": "warm",
+        "title": "warm",
+        "extractor": "TikTok",
+        "extractor_key": "TikTok",
+        "webpage_url": "https://warm.invalid/",
+        "thumbnail": "https://warm.invalid/a.jpg",
+        "formats": [{**form, "format_id": name, "url": f"https://warm.invalid/{name}"} for name in "ab"],
+    }

@@ -1,0 +1,52 @@
+"""One bundle of trusted roots for every HTTP library: certifi's and the operator's CA_FILE.
+
+`requests` and `websockets` (through yt-dlp) ask `certifi.where()`; curl_cffi is told the path with each request (see
+handlers.py), because it would otherwise decide by environment variables and OpenSSL's defaults.
+
+The bundle lives in memory (memfd_create(2)), so that nothing is written to disk.
+"""
+
+import os
+import ssl
+
+import certifi
+import certifi.core
+
+_own: str = certifi.where()
+_bundle: str = _own
+_memory: int | None = None
+
+
+def where() -> str:
+    """Return the path of the bundle; certifi's own file until `install` was given another root."""
+    return _bundle
+
+
+# By its public name, before the libraries take a copy of the function (`from certifi import where`).
+certifi.where = certifi.core.where = where
+
+
+def install(ca_file: str | None) -> None:
+    """Trust certifi's roots and those of `ca_file` (PEM), and nothing else.
+
+    Raises ValueError, with a sentence for the operator, when the file can't be read or holds no certificate.
+    """
+    global _bundle, _memory
+    if _memory is not None:
+        os.close(_memory)
+    _bundle, _memory = _own, None
+    if ca_file is None:
+        return
+    try:
+        with open(ca_file, "rb") as file:
+            extra = file.read()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=extra.decode("ascii"))
+    except (OSError, ValueError, ssl.SSLError) as error:
+        raise ValueError(f"CA_FILE: no certificates in PEM form could be read from {ca_file}: {error}") from error
+    with open(_own, "rb") as file:
+        roots = file.read()
+    _memory = os.memfd_create("trusted-roots")
+    with open(_memory, "wb", closefd=False) as file:
+        file.write(roots + b"\n" + extra)
+    # Opening this path opens the file anew, from its start, also from C.
+    _bundle = f"/proc/self/fd/{_memory}"

@@ -1,0 +1,157 @@
+"""A stand-in internet of the smallest kind: one TLS server behind one CONNECT proxy, on loopback."""
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+import sluice
+from sluice import trust
+
+Handler = Callable[[str, str, dict[str, str]], bytes]
+
+
+class Stage:
+    """Answers for any host, with a certificate of a throwaway CA; `pages` maps (host, path) to a raw response."""
+
+    def __init__(self, ca_file: Path) -> None:
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(str(ca_file))
+        self.ca_file = str(ca_file)
+        self.pages: dict[tuple[str, str], bytes] = {}
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.handshakes_refused = 0
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("*.tiktok.com", "www.example.org", "localhost", "127.0.0.1").configure_cert(self._context)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def proxy(self) -> str:
+        return f"http://user:secret@127.0.0.1:{self.port}"
+
+    def page(self, url: str, body: str | bytes, status: str = "200 OK", *headers: str) -> None:
+        host, _, path = url.removeprefix("https://").partition("/")
+        data = body.encode() if isinstance(body, str) else body
+        head = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", "Connection: close", *headers, "", ""]
+        self.pages[host, f"/{path}"] = "\r\n".join(head).encode() + data
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            client.settimeout(5)
+            with contextlib.suppress(OSError):
+                self._answer(client)
+
+    def _answer(self, client: socket.socket) -> None:
+        host = "localhost"
+        # A TLS handshake begins with 0x16; anything else is CONNECT.
+        if client.recv(1, socket.MSG_PEEK) != b"\x16":
+            target, _, headers = self._request(client)
+            host = target.split(":")[0]
+            assert headers["proxy-authorization"] == "Basic dXNlcjpzZWNyZXQ="
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            secure = self._context.wrap_socket(client, server_side=True)
+        except ssl.SSLError:
+            self.handshakes_refused += 1
+            return
+        with secure:
+            path, method, headers = self._request(secure)
+            self.seen.append((host, path, headers))
+            answer = self.pages.get((host, path), b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            secure.sendall(answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else answer)
+
+    @staticmethod
+    def _request(client: socket.socket) -> tuple[str, str, dict[str, str]]:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            part = client.recv(4096)
+            if not part:
+                raise OSError("closed")
+            data += part
+        first, *lines = data.decode().partition("\r\n\r\n")[0].split("\r\n")
+        method, target, _ = first.split(" ")
+        return target, method, {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path / "ca.pem")
+    yield stage
+    stage.close()
+    trust.install(None)
+
+
+@pytest.fixture
+def start(stage: Stage) -> Callable[..., sluice.Session]:
+    """Start the package with the stage as its internet; arguments replace settings."""
+
+    def start(**changes: object) -> sluice.Session:
+        config = {"proxy": stage.proxy, "ca_file": stage.ca_file, "cookies_path": None, "socket_timeout": 5.0}
+        sluice.start(json.dumps(config | changes))
+        return sluice.Session()
+
+    return start
+
+
+VIDEO = "https://www.tiktok.com/@someone/video/7000000000000000001"
+
+
+def tiktok_page(item: dict[str, object] | None = None, status: int = 0) -> str:
+    """The part of TikTok's page that yt-dlp reads."""
+    scope = {"webapp.video-detail": {"statusCode": status, "itemInfo": {"itemStruct": item or {}}}}
+    data = json.dumps({"__DEFAULT_SCOPE__": scope})
+    return f'<html><script id="__UNIVERSAL_DATA_FOR_REHYDRATION__" type="application/json">{data}</script></html>'
+
+
+def tiktok_item() -> dict[str, object]:
+    """One post: H.264 and ByteDance's own codec, the watermarked download, and the music."""
+
+    def bitrate(codec: str, res: str, rate: int, size: int) -> dict[str, object]:
+        url = f"https://v16.tiktok.com/{codec}-{res}.mp4?x-expires=1&expire=1"
+        key = f"v_7000_{codec}_{res}_{rate}"
+        return {"PlayAddr": {"UrlKey": key.replace("v_7000_", "v7000_"), "UrlList": [url], "DataSize": size}}
+
+    return {
+        "id": "7000000000000000001",
+        "desc": "A cat \ud83d",
+        "createTime": "1700000000",
+        "author": {"uniqueId": "someone", "nickname": "Some One", "id": "42", "secUid": "MS4"},
+        "stats": {"playCount": 10, "diggCount": 5, "commentCount": 2, "shareCount": 1},
+        "music": {
+            "title": "song",
+            "authorName": "A, B",
+            "playUrl": "https://sf16.tiktok.com/a.mp3?mime_type=audio_mpeg",
+        },
+        "video": {
+            "width": 576,
+            "height": 1024,
+            "duration": 12,
+            "cover": "https://p16.tiktok.com/cover.jpg",
+            "playAddr": "https://v16.tiktok.com/play.mp4",
+            "downloadAddr": "https://v16.tiktok.com/download.mp4",
+            "bitrateInfo": [
+                bitrate("h264", "540p", 500_000, 1000),
+                bitrate("bytevc1", "720p", 700_000, 900),
+                bitrate("bytevc2", "1080p", 900_000, 800),
+            ],
+        },
+    }

@@ -1,0 +1,76 @@
+import json
+import os
+
+import pytest
+from conftest import VIDEO, tiktok_item, tiktok_page
+
+from sluice.cookies import CookieFile
+
+HEAD = "# Netscape HTTP Cookie File\n"
+
+
+def line(name, domain=".tiktok.com", expires="4000000000", prefix=""):
+    return f"{prefix}{domain}\t{'TRUE' if domain[0] == '.' else 'FALSE'}\t/\tTRUE\t{expires}\t{name}\tvalue\n"
+
+
+def names(file):
+    return sorted(cookie.name for cookie in file.jar())
+
+
+def test_read_again_when_it_changes_and_never_written(tmp_path):
+    path = tmp_path / "cookies.txt"
+    path.write_text(HEAD + line("one"))
+    path.chmod(0o400)
+    file = CookieFile(str(path))
+    jar = file.jar()
+    jar.clear()
+    jar.save()
+    assert names(file) == ["one"]
+    before = path.read_bytes()
+    path.chmod(0o600)
+    path.write_text(HEAD + line("one") + line("two", prefix="#HttpOnly_") + line("session", expires="0"))
+    os.utime(path, ns=(1, 1))
+    assert names(file) == ["one", "session", "two"]
+    assert before != path.read_bytes()
+    path.unlink()
+    assert names(file) == ["one", "session", "two"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "garbage", '[{"name": "json"}]', "\x00\x01", HEAD + "a\tb\n" + line("x", expires="soon"), "# comment\n\n"],
+)
+def test_bad_files_are_no_cookies_and_say_nothing(tmp_path, capfd, content):
+    path = tmp_path / "cookies.txt"
+    path.write_text(content)
+    assert names(CookieFile(str(path))) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_header_line_and_with_bad_lines(tmp_path):
+    path = tmp_path / "cookies.txt"
+    path.write_text("broken\n" + line("good") + "also\tbroken\n")
+    assert names(CookieFile(str(path))) == ["good"]
+
+
+def test_no_file():
+    assert names(CookieFile(None)) == []
+    assert names(CookieFile("/nonexistent/cookies.txt")) == []
+
+
+def test_sent_to_its_site_kept_apart_and_left_alone(start, stage, tmp_path):
+    path = tmp_path / "cookies.txt"
+    path.write_text(HEAD + line("login") + line("other", ".example.org") + line("host", "www.tiktok.com"))
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    stage.page(VIDEO, tiktok_page(tiktok_item()), "200 OK", "Set-Cookie: fresh=1; Domain=.tiktok.com; Path=/")
+    session = start(cookies_path=str(path))
+    got = json.loads(session.extract(VIDEO, "{}"))["ok"]
+    assert "login=value" in stage.seen[0][2]["cookie"]
+    assert "host=value" in stage.seen[0][2]["cookie"]
+    assert "other" not in stage.seen[0][2]["cookie"]
+    # The media's host is another one than the page's.
+    assert sorted(cookie["name"] for cookie in got["formats"][0]["cookies"]) == ["fresh", "login"]
+    # Nothing of one extraction is left for the next.
+    session.extract(VIDEO, "{}")
+    assert "fresh" not in stage.seen[1][2]["cookie"]
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before

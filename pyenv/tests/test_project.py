@@ -1,0 +1,165 @@
+"""What becomes of an info dict: types, bounds, and what may not get out."""
+
+import json
+import math
+import time
+
+import pytest
+
+from sluice import engine
+from sluice.cookies import ReadOnlyJar
+from sluice.project import NoFormatsError, project
+
+
+@pytest.fixture
+def ydl(start):
+    start()
+    with engine.Ydl(engine.Settings(None, 5), ReadOnlyJar(), engine.Log()) as ydl:
+        yield ydl
+
+
+def result(ydl, late=None, **changes):
+    """Process an info dict and project it; `late` are fields that yt-dlp itself would trip over."""
+    form = {"format_id": "a", "url": "https://h.org/a.mp4", "ext": "mp4", "vcodec": "h264", "acodec": "aac"}
+    info = {"id": "1", "title": "t", "extractor": "X", "extractor_key": "X", "formats": [form]} | changes
+    made = project(ydl, ydl.process_ie_result(info, download=False) | (late or {}))
+    return json.loads(json.dumps(made, allow_nan=False))
+
+
+def forms(*several):
+    return [{"format_id": str(i), "url": f"https://h.org/{i}", "ext": "mp4", **form} for i, form in enumerate(several)]
+
+
+def test_nothing_is_null_and_wrong_types_are_absent(ydl):
+    got = result(
+        ydl,
+        late={"description": b"bytes", "duration": math.nan, "artists": ["A", None, 5, ""]},
+        view_count=-1,
+        repost_count=math.nan,
+        like_count=10**30,
+        comment_count=math.inf,
+        timestamp=1.5,
+        uploader=42,
+        uploader_url="javascript:alert(1)",
+        thumbnail="file:///etc/passwd",
+        is_live="yes",
+        extra=object(),
+    )
+    assert got["timestamp"] == 1
+    assert got["uploader"] == "42"
+    assert got["artists"] == ["A", "5"]
+    assert not {"description", "duration", "uploader_url", "thumbnail", "is_live", "extra"} & got.keys()
+    assert not {"view_count", "repost_count", "like_count", "comment_count"} & got.keys()
+    assert not {"expires_at", "subtitles", "entries"} & got.keys()
+    assert "null" not in json.dumps(got)
+
+
+def test_formats_are_best_first_without_protected_ones(ydl):
+    got = result(
+        ydl,
+        formats=forms(
+            {"height": 360, "vcodec": "h264", "acodec": "aac"},
+            {"height": 720, "vcodec": "h264", "acodec": "aac", "fps": math.inf, "tbr": math.nan},
+            {"height": 4320, "has_drm": True},
+            {"height": 2160, "has_drm": "maybe"},
+        ),
+    )
+    assert [form["format_id"] for form in got["formats"]] == ["1", "0"]
+    assert not {"fps", "tbr", "watermarked", "untested", "chunk_size"} & got["formats"][0].keys()
+
+
+def test_single_and_chunks(ydl):
+    got = result(
+        ydl,
+        formats=forms(
+            {"protocol": "https", "downloader_options": {"http_chunk_size": 10485760}},
+            {
+                "protocol": "http_dash_segments",
+                "fragments": [{"url": "https://h.org/1"}],
+                "manifest_url": "https://h.org/m",
+            },
+            {"protocol": "m3u8_native"},
+            {"protocol": "https", "fragments": [{"url": "https://h.org/1"}]},
+            {"url": "rtmp://h.org/live", "protocol": "rtmp"},
+        ),
+    )
+    by_id = {form["format_id"]: form for form in got["formats"]}
+    assert [by_id[str(i)]["single"] for i in range(5)] == [True, False, False, False, False]
+    assert by_id["0"]["chunk_size"] == 10485760
+    assert not any({"fragments", "manifest_url"} & form.keys() for form in got["formats"])
+
+
+@pytest.mark.parametrize(
+    ("several", "kind"),
+    [
+        ([{"vcodec": "h264", "acodec": "aac"}, {"vcodec": "none", "acodec": "aac"}], "video"),
+        ([{}], "video"),
+        ([{"vcodec": "none", "acodec": "mp3"}], "audio"),
+        ([{"vcodec": "none", "acodec": "none", "ext": "jpg"}], "photos"),
+    ],
+)
+def test_kind(ydl, several, kind):
+    assert result(ydl, formats=forms(*several))["kind"] == kind
+
+
+def test_one_link_without_formats(ydl):
+    got = result(ydl, formats=None, url="https://h.org/only.mp4", ext="mp4")
+    assert [form["url"] for form in got["formats"]] == ["https://h.org/only.mp4"]
+    assert got["default"] == got["formats"][0]["format_id"]
+
+
+def test_only_protected(ydl):
+    with pytest.raises(NoFormatsError, match="DRM"):
+        result(ydl, formats=forms({"has_drm": "maybe"}))
+
+
+def test_headers_that_can_not_be_sent_are_left_out(ydl):
+    headers = {
+        "Referer": "https://h.org/",
+        "X-Bad": "a\r\nB: c",
+        "Bad Name": "x",
+        "Cookie": "a=b",
+        "X-Long": "x" * 9000,
+    }
+    sent = result(ydl, formats=forms({"http_headers": headers}))["formats"][0]["http_headers"]
+    assert sent["Referer"] == "https://h.org/"
+    assert not {"X-Bad", "Bad Name", "Cookie", "X-Long"} & sent.keys()
+
+
+def test_cookies_of_a_format_go_to_its_host_only(ydl):
+    cookies = "a=1; Domain=.h.org; Path=/; Secure; b=2; Domain=other.org; Path=/"
+    form = result(ydl, formats=forms({"cookies": cookies}))["formats"][0]
+    assert form["cookies"] == [{"name": "a", "value": "1", "domain": ".h.org", "path": "/", "secure": True}]
+
+
+def test_subtitles(ydl):
+    given = {
+        "en": [{"url": "https://h.org/en.vtt", "name": "English"}, {"url": "ftp://h.org/en"}, {"data": "1"}],
+        "de": [{"url": "https://h.org/de.m3u8", "ext": "vtt", "protocol": "m3u8_native"}],
+    }
+    for several in given.values():
+        for item in several:
+            item.setdefault("ext", "vtt")
+    got = result(ydl, subtitles=given, automatic_captions=given, http_headers={"Referer": "https://h.org/"})
+    assert list(got["subtitles"]) == ["en"]
+    (link,) = got["subtitles"]["en"]
+    assert (link["url"], link["ext"], link["name"]) == ("https://h.org/en.vtt", "vtt", "English")
+    assert link["http_headers"]["Referer"] == "https://h.org/"
+
+
+def test_earliest_expiry_of_all_links(ydl):
+    soon = int(time.time()) + 1000
+    several = forms({"url": f"https://h.org/a?expire={soon + 10}"}, {"url": f"https://h.org/b?expire={soon + 20}"})
+    assert result(ydl, formats=several)["expires_at"] == soon + 10
+    assert result(ydl, formats=several, thumbnail=f"https://h.org/t?x-expires={soon}")["expires_at"] == soon
+
+
+def test_playlist(ydl):
+    entries = [{"_type": "url", "id": str(i), "title": f"t{i}", "url": f"https://h.org/{i}"} for i in range(300)]
+    entries[1] = {"_type": "url", "url": "other:thing"}
+    got = result(ydl, _type="playlist", entries=entries, formats=None)
+    assert got["kind"] == "playlist"
+    assert len(got["entries"]) == 200
+    assert got["entries"][0] == {"id": "0", "title": "t0", "url": "https://h.org/0"}
+    assert got["entries"][1] == {}
+    assert "formats" not in got

@@ -1,0 +1,120 @@
+"""The stored formats answer selectors as yt-dlp's own do; hostile ones are refused in no time."""
+
+import json
+import time
+
+import pytest
+from yt_dlp import YoutubeDL
+
+from sluice import engine
+from sluice.cookies import ReadOnlyJar
+from sluice.project import project
+
+FORMATS = [
+    {"format_id": "audio-low", "vcodec": "none", "acodec": "mp4a.40.5", "ext": "m4a", "abr": 48, "asr": 22050},
+    {"format_id": "audio", "vcodec": "none", "acodec": "opus", "ext": "webm", "abr": 160, "language": "de"},
+    {"format_id": "18", "vcodec": "avc1.42001E", "acodec": "mp4a.40.2", "ext": "mp4", "height": 360, "width": 640},
+    {"format_id": "22", "vcodec": "avc1.64001F", "acodec": "mp4a.40.2", "ext": "mp4", "height": 720, "width": 1280},
+    {"format_id": "hd", "vcodec": "vp9.2", "acodec": "none", "ext": "webm", "height": 1080, "fps": 60,
+     "dynamic_range": "HDR10", "filesize": 90_000_000, "container": "webm_dash"},
+    {"format_id": "hls-720", "vcodec": "avc1.4d401f", "acodec": "mp4a.40.2", "ext": "mp4", "height": 720,
+     "protocol": "m3u8_native", "tbr": 2500, "source_preference": -1, "format_note": "Premium"},
+]  # fmt: skip
+
+SELECTORS = [
+    "b", "w", "best", "worst", "b*", "w*", "bv", "bv*", "ba", "ba*", "wv", "wa", "bestaudio", "worstvideo",
+    "b.2", "bv*.3", "18", "22/18", "nope/18", "nope", "mp4", "webm", "m4a", "all", "18,22", "(nope/22),18",
+    "b[height<=480]", "b[height<=?480]", "bv*[height>720]", "b[ext=webm]/b[ext=mp4]", "bv*[vcodec^=avc1]",
+    "ba[language=de]", "ba[asr<44100]", "bv[dynamic_range=HDR10]", "bv*[protocol^=m3u8]", "b*[protocol=https]",
+    "bv[container*=dash]", "bv[filesize>50M]", "bv[fps=60]", "b[format_note*=Prem]", "b[format_note!*=Prem]",
+    "bv*[resolution=1280x720]", "bv*[aspect_ratio>1]", "ba[abr>=100]", "b[tbr>2000]", "all[source_preference<0]",
+    "b[height<100]/w", "[height=360]", "b[format_id!=22]", "bv*[width>1000]", "ba[acodec!=opus]",
+]  # fmt: skip
+
+
+@pytest.fixture
+def stored(start):
+    """The same formats twice: as yt-dlp holds them, and as projected."""
+    session = start()
+    given = [{"url": f"https://h.org/{form['format_id']}", **form} for form in FORMATS]
+    info = {"id": "1", "title": "t", "extractor": "X", "extractor_key": "X", "formats": given}
+    with engine.Ydl(engine.Settings(None, 5), ReadOnlyJar(), engine.Log()) as ydl:
+        info = ydl.process_ie_result(info, download=False)
+        return session, info["formats"], json.loads(json.dumps(project(ydl, info)["formats"]))
+
+
+def select(session, formats, selector):
+    return json.loads(session.select(json.dumps(formats), selector))
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_same_answer_as_yt_dlp(stored, selector):
+    session, original, projected = stored
+    with YoutubeDL({"quiet": True, "check_formats": False}, auto_init=False) as ydl:
+        expected = [f["format_id"] for f in ydl._select_formats(original, ydl.build_format_selector(selector))]
+    got = select(session, projected, selector)
+    if expected:
+        assert got == {"ok": {"format_ids": expected}}
+    else:
+        assert got["error"]["kind"] == "format_unavailable"
+
+
+def test_a_join_names_its_parts_and_the_single_file(stored):
+    session, _, projected = stored
+    for selector in ("bv+ba", "bv*+ba/b", "hd+audio"):
+        error = select(session, projected, selector)["error"]
+        assert error["kind"] == "format_unavailable"
+        assert "hd" in error["message"]
+        assert "the best single file is 22" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["", "  ", "b[", "(b", "/b", ",b", "+b", "b+", "b[height<=]", "b[height<=x]", "b[?]", "b[a=b]c[", "b[ext<5]",
+     "b[height^=7]", "b[format_id~=(a+)+$]", "b[format_id!~='(a+)+$']", "b[format_id ~ = x]", "b\n", "b\x00",
+     "(" * 11 + "b" + ")" * 11, "(" * 500, "[" * 500, "b" * 1001, "/".join("b" * 60), ",".join("b" * 60), "b+b+b+b+b",
+     "all+all", "(all)+b", "mergeall", "'''", "\u00a0", "b.99999999999999999999"],
+)  # fmt: skip
+def test_bad_selectors(stored, selector):
+    session, _, projected = stored
+    error = select(session, projected, selector)["error"]
+    assert error["kind"] == "bad_request", error
+    assert 0 < len(error["message"]) <= 300
+    assert "\n" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    "selector", ["b]", "b)x(", "b/,", "b\\", "#", "b[height<=9" + "9" * 900 + "]", "\u2603", "!", "b b"]
+)
+def test_odd_selectors_are_answered(stored, selector):
+    session, _, projected = stored
+    got = select(session, projected, selector)
+    assert "ok" in got or got["error"]["kind"] != "internal"
+
+
+def test_regular_expressions_are_named(stored):
+    session, _, projected = stored
+    error = select(session, projected, "b[format_id~='(a|a)+$']")["error"]
+    assert error["kind"] == "bad_request"
+    assert "~=" in error["message"]
+
+
+def test_syntax_errors_are_yt_dlps_sentences(stored):
+    session, _, projected = stored
+    assert select(session, projected, "/b")["error"] == {
+        "kind": "bad_request",
+        "message": 'Invalid format specification: "/" must follow a format selector',
+    }
+
+
+def test_the_dearest_selector_that_is_allowed(stored):
+    session, _, projected = stored
+    many = [dict(projected[0], format_id=str(i)) for i in range(500)]
+    side = "(" + ",".join(["b*[height>1]"] * 12) + ")"
+    began = time.process_time()
+    select(session, many, "+".join([side] * 4))
+    assert time.process_time() - began < 2
+
+
+def test_garbage_from_the_store_is_an_answer(start):
+    assert json.loads(start().select("not json", "b"))["error"]["kind"] == "internal"

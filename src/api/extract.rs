@@ -1,0 +1,149 @@
+//! `GET`, `POST /extract`: a page's description, with a stream link for each of its files.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
+use serde::{Deserialize, Serialize};
+
+use super::body::{self, Body};
+use super::error::{ApiError, Code};
+use super::tickets::{StreamLink, Tickets};
+use super::{Api, request};
+use crate::extract::{Entry, Extraction, Format, FormatInfo, Kind, Metadata, PageUrl};
+use crate::ticket::Item;
+
+/// What is asked for.
+#[derive(Deserialize)]
+pub(super) struct ExtractRequest {
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) format: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FormatView<'a> {
+    #[serde(flatten)]
+    info: &'a FormatInfo,
+    #[serde(flatten)]
+    link: Option<StreamLink>,
+}
+
+#[derive(Serialize)]
+struct SubtitleView<'a> {
+    ext: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(flatten)]
+    link: StreamLink,
+}
+
+/// The contract's `Extraction`.
+#[derive(Serialize)]
+struct ExtractionView<'a> {
+    kind: Kind,
+    #[serde(flatten)]
+    metadata: &'a Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbnail: Option<String>,
+    formats: Vec<FormatView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_format: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    subtitles: BTreeMap<&'a str, Vec<SubtitleView<'a>>>,
+    #[serde(skip_serializing_if = "<[Entry]>::is_empty")]
+    entries: &'a [Entry],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    cached: bool,
+}
+
+impl Api {
+    pub(super) async fn extract<B>(&self, request: Request<B>) -> Result<Response<Body>, ApiError>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        let base_url = self.settings.links.base_url(&request);
+        let asked = match *request.method() {
+            Method::POST => request::json(request.into_body()).await?,
+            _ => ExtractRequest {
+                url: request::parameter(&request, "url"),
+                format: request::parameter(&request, "format"),
+            },
+        };
+        let page = page(asked.url)?;
+        let extraction = self.extractor.extract(&page).await?;
+        let chosen = match asked.format {
+            Some(selector) => Some(self.extractor.select(&extraction, &selector).await?),
+            None => None,
+        };
+        let tickets = Tickets { api: self, page: &page, extraction: &extraction, base_url: &base_url };
+        json(&view(&tickets, chosen.as_deref())?)
+    }
+}
+
+/// The page that a client names.
+pub(super) fn page(url: Option<String>) -> Result<PageUrl, ApiError> {
+    let url = url.filter(|url| !url.trim().is_empty()).ok_or_else(|| ApiError::missing("url"))?;
+    Ok(PageUrl::parse(&url)?)
+}
+
+/// A JSON answer. It holds capabilities, so it is for nobody's cache.
+pub(super) fn json(value: &impl Serialize) -> Result<Response<Body>, ApiError> {
+    let bytes = serde_json::to_vec(value).map_err(ApiError::internal)?;
+    let mut response = Response::new(body::full(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn view<'a>(tickets: &Tickets<'a>, chosen: Option<&[String]>) -> Result<ExtractionView<'a>, ApiError> {
+    let extraction = tickets.extraction;
+    let wanted = |format: &&Format| chosen.is_none_or(|ids| ids.contains(&format.info.format_id));
+    let formats = extraction
+        .formats
+        .iter()
+        .filter(wanted)
+        .map(|format| {
+            let link = tickets.link(Item::Format(format.info.format_id.clone()))?;
+            Ok(FormatView { info: &format.info, link })
+        })
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    if chosen.is_some() && formats.is_empty() {
+        return Err(ApiError::new(Code::FormatUnavailable, "the selector matches no format"));
+    }
+    Ok(ExtractionView {
+        kind: extraction.kind,
+        metadata: &extraction.metadata,
+        thumbnail: tickets.link(Item::Thumbnail)?.map(|link| link.stream),
+        formats,
+        default_format: extraction.default.as_deref(),
+        subtitles: subtitles(tickets)?,
+        entries: &extraction.entries,
+        expires_at: extraction.expires_at.and_then(rfc3339),
+        cached: false,
+    })
+}
+
+fn subtitles<'a>(tickets: &Tickets<'a>) -> Result<BTreeMap<&'a str, Vec<SubtitleView<'a>>>, ApiError> {
+    let extraction: &Extraction = tickets.extraction;
+    let mut views = BTreeMap::new();
+    for (language, files) in &extraction.subtitles {
+        let mut of_language = Vec::new();
+        for file in files {
+            let item = Item::Subtitle { language: language.clone(), ext: file.ext.clone() };
+            if let Some(link) = tickets.link(item)? {
+                of_language.push(SubtitleView { ext: &file.ext, name: file.name.as_deref(), link });
+            }
+        }
+        views.insert(language.as_str(), of_language);
+    }
+    Ok(views)
+}
+
+fn rfc3339(unix_seconds: u64) -> Option<String> {
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(unix_seconds))?;
+    Some(humantime::format_rfc3339_seconds(time).to_string())
+}

@@ -1,0 +1,68 @@
+//! `/health`, `/ready` and `/metrics`: for people, load balancers and Prometheus.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response};
+use serde_json::json;
+
+use super::body::{self, Body};
+use super::error::{ApiError, Code};
+use super::{Api, extract, links};
+use crate::telemetry::{self, Sample};
+
+/// OpenMetrics 1.0, which Prometheus reads.
+const METRICS_TYPE: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+impl Api {
+    /// Strangers learn that the process serves; who asks from this host learns more.
+    pub(super) fn health<B>(&self, request: &Request<B>) -> Response<Body> {
+        if !links::is_local(request) {
+            return plain_json(json!({"status": "ok"}).to_string());
+        }
+        let stats = self.extractor.stats();
+        let versions = self.extractor.versions();
+        let egress = if self.settings.proxied { "proxy" } else { "direct" };
+        let health = json!({
+            "status": "ok",
+            "version": env!("CARGO_PKG_VERSION"),
+            "python": versions.python,
+            "yt_dlp": versions.yt_dlp,
+            "uptime": self.started.elapsed().as_secs(),
+            "workers": {"total": stats.workers, "busy": stats.busy, "warm": stats.warm},
+            "queue": stats.queued,
+            "streams": self.metrics.streams(),
+            "rss": telemetry::resident_bytes(),
+            "open_files": telemetry::open_files(),
+            "egress": egress,
+        });
+        plain_json(health.to_string())
+    }
+
+    pub(super) fn ready(&self) -> Result<Response<Body>, ApiError> {
+        if self.is_ready() {
+            return extract::json(&json!({"status": "ready"}));
+        }
+        match self.is_draining() {
+            true => Err(ApiError::new(Code::Draining, "the server is shutting down")),
+            false => Err(ApiError::new(Code::Overloaded, "no worker is warm yet")),
+        }
+    }
+
+    pub(super) fn metrics<B>(&self, request: &Request<B>) -> Result<Response<Body>, ApiError> {
+        if !links::is_local(request) {
+            return Err(ApiError::new(Code::RouteNotFound, "no such path; /openapi.json lists them"));
+        }
+        let stats = self.extractor.stats();
+        let sample = Sample { workers: stats.workers, busy: stats.busy, queued: stats.queued };
+        let text = self.metrics.text(sample).map_err(ApiError::internal)?;
+        let mut response = Response::new(body::full(text));
+        response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);
+        Ok(response)
+    }
+}
+
+fn plain_json(text: String) -> Response<Body> {
+    let mut response = Response::new(body::full(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

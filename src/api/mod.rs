@@ -1,0 +1,243 @@
+//! The HTTP interface: one file per endpoint, one table of routes, one table of errors.
+
+mod body;
+pub mod client;
+mod cors;
+pub mod error;
+mod extract;
+mod filename;
+mod health;
+mod links;
+mod openapi;
+mod request;
+mod stream;
+mod tickets;
+mod tiktok;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use tracing::Instrument;
+
+use crate::extract::Extractor;
+use crate::relay::Relay;
+use crate::telemetry::Metrics;
+use crate::ticket::Sealer;
+
+pub use body::Body;
+pub use cors::Origins;
+use error::{ApiError, Code};
+pub use links::LinkSettings;
+pub use request::MAX_URI;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Settings of this room.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How links are made.
+    pub links: LinkSettings,
+    /// Origins whose pages may read answers.
+    pub origins: Origins,
+    /// Whether traffic leaves through a proxy, for `/health`.
+    pub proxied: bool,
+}
+
+/// What answers at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    Extract,
+    Tiktok,
+    Stream,
+    Health,
+    Ready,
+    Metrics,
+    OpenApi,
+}
+
+struct Route {
+    path: &'static str,
+    /// As the `Allow` header says them.
+    methods: &'static str,
+    endpoint: Endpoint,
+}
+
+const ROUTES: [Route; 7] = [
+    Route { path: "/extract", methods: "GET, HEAD, POST, OPTIONS", endpoint: Endpoint::Extract },
+    Route { path: "/tiktok", methods: "POST, OPTIONS", endpoint: Endpoint::Tiktok },
+    Route { path: "/stream", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::Stream },
+    Route { path: "/health", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::Health },
+    Route { path: "/ready", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::Ready },
+    Route { path: "/metrics", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::Metrics },
+    Route { path: "/openapi.json", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::OpenApi },
+];
+
+impl Route {
+    fn find(path: &str) -> Option<&'static Self> {
+        ROUTES.iter().find(|route| route.path == path)
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        self.methods.split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+/// The application behind the server.
+pub struct Api {
+    extractor: Extractor,
+    sealer: Sealer,
+    relay: Relay,
+    metrics: Arc<Metrics>,
+    settings: Settings,
+    started: Instant,
+    draining: AtomicBool,
+    ids: RequestIds,
+}
+
+impl Api {
+    /// Puts the leaves together.
+    pub fn new(
+        extractor: Extractor,
+        sealer: Sealer,
+        relay: Relay,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            extractor,
+            sealer,
+            relay,
+            metrics,
+            settings,
+            started: Instant::now(),
+            draining: AtomicBool::new(false),
+            ids: RequestIds::default(),
+        }
+    }
+
+    /// Takes no new work from here on; streams that run go on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.extractor.close();
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether an extraction would start at once.
+    fn is_ready(&self) -> bool {
+        !self.is_draining() && self.extractor.stats().warm > 0
+    }
+
+    /// Waits until the first worker is warm.
+    pub async fn warmed(&self) {
+        self.extractor.warmed().await;
+    }
+
+    /// Answers a request. Every answer carries its request's id, and the headers that let pages read it.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        let started = Instant::now();
+        let id = self.ids.next();
+        let method = request.method().clone();
+        let route = Route::find(request.uri().path());
+        let path = route.map_or("(unknown)", |route| route.path);
+        let headers = request.headers().clone();
+        let span = tracing::info_span!("request", id, %method, path);
+        let mut response = async {
+            let response = self.route(route, request).await;
+            let status = response.status().as_u16();
+            self.metrics.request(path, status);
+            let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(status, millis, "answered");
+            response
+        }
+        .instrument(span)
+        .await;
+        self.settings.origins.allow(&headers, response.headers_mut());
+        if let Ok(id) = HeaderValue::try_from(id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn route<B>(&self, route: Option<&Route>, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        let uri_length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+        if uri_length > MAX_URI {
+            return ApiError::new(Code::UriTooLong, format!("the URI is longer than {MAX_URI} bytes"))
+                .into_problem();
+        }
+        let Some(route) = route else {
+            return ApiError::new(Code::RouteNotFound, "no such path; /openapi.json lists them")
+                .into_problem();
+        };
+        let into_response = match route.endpoint {
+            Endpoint::Tiktok => ApiError::into_seed,
+            _ => ApiError::into_problem,
+        };
+        if request.method() == Method::OPTIONS {
+            return cors::preflight(route.methods);
+        }
+        if !route.allows(request.method()) {
+            return into_response(ApiError::method_not_allowed(route.methods));
+        }
+        let result = match route.endpoint {
+            Endpoint::Extract => self.extract(request).await,
+            Endpoint::Tiktok => self.tiktok(request).await,
+            Endpoint::Stream => self.stream(request).await,
+            Endpoint::Health => Ok(self.health(&request)),
+            Endpoint::Ready => self.ready(),
+            Endpoint::Metrics => self.metrics(&request),
+            Endpoint::OpenApi => Ok(openapi::answer()),
+        };
+        result.unwrap_or_else(into_response)
+    }
+}
+
+/// Ids that no other request of this process has, nor, most likely, one of another.
+struct RequestIds {
+    prefix: u64,
+    next: AtomicU64,
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        Self { prefix: RandomState::new().hash_one("request ids"), next: AtomicU64::new(1) }
+    }
+}
+
+impl RequestIds {
+    fn next(&self) -> String {
+        format!("{:016x}-{:x}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_differ() {
+        let ids = RequestIds::default();
+        assert_ne!(ids.next(), ids.next());
+        assert_ne!(ids.next(), RequestIds::default().next());
+    }
+
+    #[test]
+    fn wherever_get_is_head_is_too() {
+        for route in &ROUTES {
+            assert_eq!(route.allows(&Method::GET), route.allows(&Method::HEAD), "{}", route.path);
+            assert!(route.allows(&Method::OPTIONS), "{}", route.path);
+        }
+    }
+}

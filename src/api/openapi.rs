@@ -1,0 +1,87 @@
+//! `GET /openapi.json`: the description of this interface, kept as a file and held to the code by tests.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response};
+
+use super::body::{self, Body};
+
+const DESCRIPTION: &str = include_str!("openapi.json");
+
+pub(super) fn answer() -> Response<Body> {
+    let mut response = Response::new(body::full(DESCRIPTION));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::super::ROUTES;
+    use super::super::error::Code;
+    use super::*;
+
+    fn description() -> Value {
+        serde_json::from_str(DESCRIPTION).unwrap()
+    }
+
+    #[test]
+    fn describes_every_route_and_no_other() {
+        let description = description();
+        let described: BTreeSet<String> = description["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, methods)| {
+                methods
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        // Every path answers OPTIONS, and HEAD where it answers GET: that is said once, in the description's text.
+        let routed: BTreeSet<String> = ROUTES
+            .iter()
+            .flat_map(|route| route.methods.split(", ").map(move |method| format!("{method} {}", route.path)))
+            .filter(|route| {
+                !route.starts_with("OPTIONS ") && (!route.starts_with("HEAD ") || route == "HEAD /stream")
+            })
+            .collect();
+        assert_eq!(described, routed);
+    }
+
+    #[test]
+    fn lists_every_error_code() {
+        let description = description();
+        let listed: BTreeSet<&str> =
+            description["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|code| code.as_str().unwrap())
+                .collect();
+        assert_eq!(listed, Code::ALL.iter().map(|code| code.as_str()).collect());
+    }
+
+    #[test]
+    fn refers_only_to_what_it_holds() {
+        fn walk(value: &Value, whole: &Value) {
+            match value {
+                Value::Object(map) => {
+                    if let Some(Value::String(reference)) = map.get("$ref") {
+                        assert!(whole.pointer(&reference[1..]).is_some(), "{reference}");
+                    }
+                    map.values().for_each(|value| walk(value, whole));
+                }
+                Value::Array(values) => values.iter().for_each(|value| walk(value, whole)),
+                _ => {}
+            }
+        }
+        let description = description();
+        walk(&description, &description);
+        assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+}

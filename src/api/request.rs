@@ -1,0 +1,99 @@
+//! Reading requests: queries, and JSON bodies within limits.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::Request;
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::{ApiError, Code};
+
+/// Largest body that is taken, in bytes.
+pub(super) const MAX_BODY: usize = 64 << 10;
+/// Largest body that is read to its end although it is refused, so that its sender comes to read the answer.
+const MAX_DISCARDED: usize = 4 << 20;
+/// Longest wait for a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest path and query that is taken, in bytes: a token and room for more.
+pub const MAX_URI: usize = 8 << 10;
+
+/// The first value of a query parameter; an empty one counts as absent.
+pub(super) fn parameter<B>(request: &Request<B>, name: &str) -> Option<String> {
+    let query = request.uri().query()?;
+    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(found, _)| found == name)?;
+    (!value.is_empty()).then(|| value.into_owned())
+}
+
+/// Reads a JSON object.
+pub(super) async fn json<T, B>(body: B) -> Result<T, ApiError>
+where
+    T: DeserializeOwned,
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
+    let bytes = tokio::time::timeout(BODY_TIMEOUT, read(body))
+        .await
+        .map_err(|_| ApiError::new(Code::RequestTimeout, "the request's body did not come in time"))??;
+    let malformed =
+        |error| ApiError::new(Code::BadRequest, format!("the body is not the expected JSON: {error}"));
+    // By way of a map: serde would also take an array for a struct.
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(&bytes).map_err(malformed)?;
+    serde_json::from_value(Value::Object(object)).map_err(malformed)
+}
+
+async fn read<B>(mut body: B) -> Result<Vec<u8>, ApiError>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
+    let mut bytes = Vec::new();
+    let mut discarded = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::new(Code::BadRequest, "the body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if discarded > 0 || bytes.len() + data.remaining() > MAX_BODY {
+            discarded += data.remaining();
+            if discarded > MAX_DISCARDED {
+                break;
+            }
+            continue;
+        }
+        bytes.extend_from_slice(&data);
+    }
+    if discarded > 0 {
+        return Err(ApiError::new(Code::TooLarge, format!("the body is larger than {MAX_BODY} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::Full;
+
+    fn get(uri: &str) -> Request<()> {
+        Request::get(uri).body(()).unwrap()
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        let request = get("/stream?url=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&format=&url=second");
+        assert_eq!(parameter(&request, "url").unwrap(), "https://a.example/?x=1&y");
+        assert_eq!(parameter(&request, "format"), None);
+        assert_eq!(parameter(&get("/stream"), "url"), None);
+    }
+
+    #[tokio::test]
+    async fn bodies_have_a_limit() {
+        let object = |length| format!("{{\"url\":\"{}\"}}", "x".repeat(length - 10));
+        let within = object(MAX_BODY);
+        assert!(json::<Value, _>(Full::<Bytes>::from(within)).await.is_ok());
+        let over = object(MAX_BODY + 1);
+        let error = json::<Value, _>(Full::<Bytes>::from(over)).await.unwrap_err();
+        assert_eq!(error.code, Code::TooLarge);
+        for text in ["{", "[\"https://a.example/\"]", "null", ""] {
+            let error = json::<Value, _>(Full::<Bytes>::from(text)).await.unwrap_err();
+            assert_eq!(error.code, Code::BadRequest, "{text}");
+        }
+    }
+}

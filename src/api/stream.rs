@@ -1,0 +1,136 @@
+//! `GET`, `HEAD /stream`: the bytes behind a ticket, or those of a page's best format.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use hyper::body::{Frame, SizeHint};
+
+use super::body::{self, Body};
+use super::client::{ClientConnection, Reset};
+use super::error::{ApiError, Code};
+use super::extract::page;
+use super::request::parameter;
+use super::{Api, filename, tickets};
+use crate::extract::PageUrl;
+use crate::relay::{Broken, Opened, StreamBody};
+use crate::ticket::{Item, Link, Ticket};
+
+const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
+
+impl Api {
+    pub(super) async fn stream<B>(&self, request: Request<B>) -> Result<Response<Body>, ApiError> {
+        if self.is_draining() {
+            return Err(ApiError::new(Code::Draining, "the server is shutting down"));
+        }
+        let (link, name) = match parameter(&request, "data") {
+            Some(token) => self.behind_token(&token).await?,
+            None => {
+                let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
+                self.behind_page(&page(Some(url))?, parameter(&request, "format")).await?
+            }
+        };
+        let opened = self.relay.open(&link).await?;
+        let inline = parameter(&request, "inline").is_some_and(|value| value == "1");
+        Ok(respond(&request, opened, &name, inline))
+    }
+
+    async fn behind_token(&self, token: &str) -> Result<(Link, String), ApiError> {
+        let Ticket { page, item, filename, link } = self.sealer.open(token)?;
+        if let Some(link) = link {
+            return Ok((link, filename));
+        }
+        // The link did not fit into the token: have it again.
+        let extraction = self.extractor.extract(&PageUrl::parse(&page)?).await?;
+        let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;
+        Ok((link, filename))
+    }
+
+    async fn behind_page(
+        &self,
+        page: &PageUrl,
+        selector: Option<String>,
+    ) -> Result<(Link, String), ApiError> {
+        let extraction = self.extractor.extract(page).await?;
+        let format_id = match selector {
+            Some(selector) => self.extractor.select(&extraction, &selector).await?.into_iter().next(),
+            None => extraction.default.clone(),
+        };
+        let format_id =
+            format_id.ok_or_else(|| not_there("the page has no single file that can be streamed"))?;
+        match tickets::ticket(page, &extraction, Item::Format(format_id.clone())) {
+            Some(Ticket { link: Some(link), filename, .. }) => Ok((link, filename)),
+            _ => Err(not_there(format!(
+                "format {format_id} is not a single file, so it can't be streamed yet"
+            ))),
+        }
+    }
+}
+
+fn not_there(detail: impl Into<String>) -> ApiError {
+    ApiError::new(Code::FormatUnavailable, detail)
+}
+
+fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, filename::content_type(name, opened.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(disposition) = filename::disposition(name, inline) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    if let Ok(name) = HeaderValue::try_from(filename::encoded(name)) {
+        headers.insert(X_FILENAME, name);
+    }
+    for (name, value) in opened.validators() {
+        headers.insert(name, value.clone());
+    }
+    let length = opened.length();
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if request.method() != Method::HEAD {
+        let reset = request.extensions().get::<ClientConnection>().map(|client| client.reset.clone());
+        // HTTP/1.0 ends a body without a length by closing, so that a cut must be a reset to be seen.
+        let by_reset = request.version() < Version::HTTP_11 && length.is_none();
+        let evict = reset.clone().unwrap_or_default();
+        let stream = opened.into_body(move || evict.request());
+        *response.body_mut() = body::stream(Breaking { stream, reset: reset.filter(|_| by_reset) });
+    }
+    response
+}
+
+/// A stream that resets the connection when it breaks, where nothing less would be seen.
+struct Breaking {
+    stream: StreamBody,
+    reset: Option<Reset>,
+}
+
+impl hyper::body::Body for Breaking {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = ready!(Pin::new(&mut self.stream).poll_frame(cx));
+        if let (Some(Err(_)), Some(reset)) = (&frame, &self.reset) {
+            reset.request();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.stream.size_hint()
+    }
+}

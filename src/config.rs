@@ -1,0 +1,378 @@
+//! Typed settings from flags, environment and file, in this order. The only reader of the environment.
+//!
+//! Every bad value is reported at once; none is replaced by its default in silence.
+
+mod file;
+mod table;
+mod values;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::ticket::{self, KeyError, KeyMaterial};
+use crate::{api, egress, extract, relay, server, telemetry};
+use table::{LATER, Later, Setting, TABLE};
+
+/// Where the bundled runtime's trust roots are, below the Python folder.
+const CERTIFI: &str = "runtime/lib/python3.11/site-packages/certifi/cacert.pem";
+/// Name of the systemd credential that holds the key.
+const CREDENTIAL: &str = "encryption_key";
+/// How far above the binary the Python folder is looked for: beside it, or a bundle's or a checkout's root.
+const ANCESTORS: usize = 3;
+
+/// The environment, as a parameter, so that tests never set variables.
+pub trait Env {
+    /// The value of a variable, if it is set and is Unicode.
+    fn var(&self, name: &str) -> Option<String>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessEnv;
+
+impl Env for ProcessEnv {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// Settings of every room.
+#[derive(Debug)]
+pub struct Settings {
+    /// The log.
+    pub log: telemetry::Settings,
+    /// The server.
+    pub server: server::Settings,
+    /// The HTTP interface.
+    pub api: api::Settings,
+    /// Extraction.
+    pub extract: extract::Settings,
+    /// Streams.
+    pub relay: relay::Settings,
+    /// The way out.
+    pub egress: egress::Settings,
+    /// Tokens.
+    pub tickets: ticket::Settings,
+    /// What the operator should hear once the log works.
+    pub warnings: Vec<String>,
+}
+
+/// A setting that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    name: &'static str,
+    origin: Origin,
+    what: String,
+    example: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Flag,
+    Environment,
+    File,
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        })
+    }
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `--config` names a file that can't be read or understood.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: file::FileError,
+    },
+    /// Bad values, all of them.
+    #[error("{}", list(.0))]
+    Values(Vec<Problem>),
+}
+
+fn list(problems: &[Problem]) -> String {
+    let mut text = String::from("these settings can't be used:");
+    for Problem { name, origin, what, example } in problems {
+        text.push_str(&format!("\n  {name} ({origin}): {what}; for example {name}={example}"));
+    }
+    text
+}
+
+/// The command line: a flag for every setting.
+pub fn command() -> Command {
+    let config = Arg::new("config").long("config").value_name("FILE").help("Settings as KEY=value lines");
+    let flags = TABLE.iter().map(|setting| {
+        let default = match setting.default {
+            "" => String::new(),
+            default => format!(" [default: {default}]"),
+        };
+        Arg::new(setting.name)
+            .long(setting.name.to_ascii_lowercase().replace('_', "-"))
+            .value_name(setting.value)
+            .allow_hyphen_values(true)
+            .help(format!("{}{default} [env: {}]", setting.help, setting.name))
+    });
+    Command::new("sluice")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Turns the URL of a page with a video into an HTTP stream of that video")
+        .after_help("Flags come before the environment, and the environment before the file.")
+        .arg(config)
+        .args(flags)
+}
+
+/// Reads and checks all settings.
+pub fn load(flags: &ArgMatches, env: &dyn Env) -> Result<Settings, ConfigError> {
+    let (file, mut warnings) = match flags.get_one::<String>("config") {
+        Some(path) => read_file(Path::new(path))?,
+        None => Default::default(),
+    };
+    let mut reader = Reader { flags, env, file, problems: Vec::new() };
+    let settings = reader.settings(&mut warnings);
+    reader.refuse_later(&mut warnings);
+    match reader.problems.is_empty() {
+        true => Ok(Settings { warnings, ..settings }),
+        false => Err(ConfigError::Values(reader.problems)),
+    }
+}
+
+type FileSettings = (BTreeMap<String, String>, Vec<String>);
+
+fn read_file(path: &Path) -> Result<FileSettings, ConfigError> {
+    let values = file::read(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+    let known = |name: &str| {
+        TABLE.iter().any(|setting| setting.name == name) || LATER.iter().any(|later| later.name == name)
+    };
+    let unknown = values.keys().filter(|name| !known(name));
+    let warnings = unknown.map(|name| format!("{}: unknown setting {name}", path.display())).collect();
+    Ok((values, warnings))
+}
+
+struct Reader<'a> {
+    flags: &'a ArgMatches,
+    env: &'a dyn Env,
+    file: BTreeMap<String, String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// A setting's text, if it is set. An empty value counts as unset, as in a template that nobody filled in.
+    fn raw(&self, name: &str) -> Option<(String, Origin)> {
+        let flag = || Some((self.flags.try_get_one::<String>(name).ok()??.clone(), Origin::Flag));
+        let env = || Some((self.env.var(name)?, Origin::Environment));
+        let file = || Some((self.file.get(name)?.clone(), Origin::File));
+        let set = |found: &(String, Origin)| !found.0.trim().is_empty();
+        flag().filter(set).or_else(|| env().filter(set)).or_else(|| file().filter(set))
+    }
+
+    fn problem(&mut self, setting: &Setting, origin: Origin, what: impl Into<String>) {
+        self.problems.push(Problem {
+            name: setting.name,
+            origin,
+            what: what.into(),
+            example: setting.example,
+        });
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.raw(name).map(|(text, _)| text.trim().to_owned())
+    }
+
+    /// A setting without a default.
+    fn optional<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let (text, origin) = self.raw(name)?;
+        match parse(text.trim()) {
+            Ok(value) => Some(value),
+            Err(what) => {
+                self.problem(table::find(name), origin, what);
+                None
+            }
+        }
+    }
+
+    /// A setting with a default. After a problem the value is the default's, and is not used.
+    fn value<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> T {
+        let setting = table::find(name);
+        #[expect(clippy::expect_used, reason = "the defaults are constants, and a test parses each")]
+        self.optional(name, &parse).unwrap_or_else(|| parse(setting.default).expect(setting.name))
+    }
+
+    fn settings(&mut self, warnings: &mut Vec<String>) -> Settings {
+        let proxy = self.optional("PROXY", values::proxy);
+        let ca_file = self.optional("CA_FILE", values::readable);
+        let pyenv = self.pyenv();
+        let port: u16 = self.value("PORT", values::number(0, u16::MAX));
+        let mut roots = vec![pyenv.join(CERTIFI)];
+        roots.extend(ca_file.clone());
+        Settings {
+            log: telemetry::Settings {
+                filter: self.value("LOG", values::log_filter),
+                format: self.value("LOG_FORMAT", values::log_format),
+            },
+            server: server::Settings {
+                listen: self.value("HOST", |text| values::hosts(text, port)),
+                drain: self.value("DRAIN_TIMEOUT", values::seconds(0, 86_400)),
+            },
+            api: api::Settings {
+                links: api::LinkSettings {
+                    base_url: self.optional("BASE_URL", values::base_url),
+                    trusted_proxies: self.optional("TRUSTED_PROXIES", values::networks).unwrap_or_default(),
+                },
+                origins: self.value("CORS_ORIGINS", values::origins),
+                proxied: proxy.is_some(),
+            },
+            extract: extract::Settings {
+                max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
+                max_queue: self.value("MAX_QUEUE", values::number(0, 100_000)),
+                timeout: self.value("YTDLP_TIMEOUT", values::seconds(1, 3600)),
+                proxy: proxy.as_ref().map(|(text, _)| text.clone()),
+                cookies: self.cookies(warnings),
+                ca_file,
+                pyenv,
+            },
+            relay: relay::Settings {
+                idle: self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400)),
+                buffer: self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20)),
+            },
+            egress: egress::Settings { proxy: proxy.map(|(_, proxy)| proxy), roots },
+            tickets: ticket::Settings {
+                keys: self.keys(warnings),
+                ttl: self.value("TOKEN_TTL", values::seconds(1, 365 * 86_400)),
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A cookie file that is not there is worth a warning, not a failed start: it may come later.
+    fn cookies(&mut self, warnings: &mut Vec<String>) -> Option<PathBuf> {
+        let path = PathBuf::from(self.text("COOKIES_PATH")?);
+        if !path.is_file() {
+            warnings.push(format!("COOKIES_PATH: no file at {}", path.display()));
+        }
+        Some(path)
+    }
+
+    fn pyenv(&mut self) -> PathBuf {
+        let has_runtime = |folder: &Path| folder.join("runtime/lib").is_dir();
+        if let Some((text, origin)) = self.raw("PYENV_DIR") {
+            let folder = PathBuf::from(text.trim());
+            if !has_runtime(&folder) {
+                self.problem(table::find("PYENV_DIR"), origin, "no runtime is in that folder");
+            }
+            // CPython and yt-dlp must not depend on where the server was started.
+            return std::path::absolute(&folder).unwrap_or(folder);
+        }
+        let binary = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
+        let found = binary.iter().flat_map(|binary| binary.ancestors().skip(1).take(ANCESTORS + 1));
+        let found = found.map(|folder| folder.join("pyenv")).find(|folder| has_runtime(folder));
+        found.unwrap_or_else(|| {
+            let what = "no Python runtime was found near the binary (pyenv/build makes it)";
+            self.problem(table::find("PYENV_DIR"), Origin::Default, what);
+            PathBuf::new()
+        })
+    }
+
+    /// The key that seals, then the old ones.
+    fn keys(&mut self, warnings: &mut Vec<String>) -> Vec<KeyMaterial> {
+        let text_key = |text: &str| KeyMaterial::new(text.as_bytes()).map_err(|error| error.to_string());
+        let given = self.optional("ENCRYPTION_KEY", text_key);
+        let from_file = self.optional("ENCRYPTION_KEY_FILE", key_file);
+        let credential = self
+            .env
+            .var("CREDENTIALS_DIRECTORY")
+            .map(|folder| PathBuf::from(folder).join(CREDENTIAL))
+            .filter(|path| path.is_file());
+        let credential = credential.and_then(|path| match key_file(&path.to_string_lossy()) {
+            Ok(key) => Some(key),
+            Err(what) => {
+                self.problem(table::find("ENCRYPTION_KEY_FILE"), Origin::Default, what);
+                None
+            }
+        });
+        let unset = self.raw("ENCRYPTION_KEY").is_none() && self.raw("ENCRYPTION_KEY_FILE").is_none();
+        let current = given.or(from_file).or(credential).or_else(|| {
+            // After a problem there will be no start, and so no need to make a file.
+            unset.then(|| self.state_key(warnings)).flatten()
+        });
+        let old_keys =
+            |text: &str| text.split(',').map(|key| text_key(key.trim())).collect::<Result<Vec<_>, _>>();
+        let old = self.optional("ENCRYPTION_KEYS_OLD", old_keys).unwrap_or_default();
+        current.into_iter().chain(old).collect()
+    }
+
+    fn state_key(&mut self, warnings: &mut Vec<String>) -> Option<KeyMaterial> {
+        let error = match self.state_dir() {
+            Some(folder) => match ticket::state_key(&folder) {
+                Ok(key) => return Some(key),
+                Err(error @ KeyError::Io(_)) => format!("{}: {error}", folder.display()),
+                Err(error) => {
+                    let what = format!("the key in {} can't be used: {error}", folder.display());
+                    self.problem(table::find("STATE_DIR"), Origin::Default, what);
+                    return None;
+                }
+            },
+            None => "neither STATE_DIR nor HOME is set".to_owned(),
+        };
+        warnings
+            .push(format!("the key of stream links is kept in memory only, so a restart ends them: {error}"));
+        KeyMaterial::random().ok()
+    }
+
+    fn state_dir(&self) -> Option<PathBuf> {
+        if let Some(folder) = self.text("STATE_DIR") {
+            return Some(PathBuf::from(folder));
+        }
+        // systemd sets a colon-separated list (systemd.exec(5)).
+        if let Some(folders) = self.env.var("STATE_DIRECTORY") {
+            return folders.split(':').next().map(PathBuf::from);
+        }
+        let state =
+            self.env.var("XDG_STATE_HOME").filter(|folder| folder.starts_with('/')).map(PathBuf::from);
+        let state = state.or_else(|| Some(PathBuf::from(self.env.var("HOME")?).join(".local/state")));
+        state.map(|state| state.join("sluice"))
+    }
+
+    /// Settings that are promised but not yet there: one that guards something must not be ignored.
+    fn refuse_later(&mut self, warnings: &mut Vec<String>) {
+        for Later { name, guards } in LATER {
+            let Some((_, origin)) = self.raw(name) else { continue };
+            if *guards {
+                let what =
+                    "this version does not have it yet, and starting without it would be unsafe".into();
+                self.problems.push(Problem { name, origin, what, example: "" });
+            } else {
+                warnings.push(format!("{name}: this version does not have it yet"));
+            }
+        }
+    }
+}
+
+fn key_file(path: &str) -> Result<KeyMaterial, String> {
+    let secret = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    KeyMaterial::new(&secret).map_err(|error| format!("{path}: {error}"))
+}
+
+/// For tests and for [`command`]'s callers: parses an argument list.
+pub fn parse<I: IntoIterator<Item = T>, T: Into<OsString> + Clone>(
+    args: I,
+) -> Result<ArgMatches, clap::Error> {
+    command().try_get_matches_from(args)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! The table of settings: names, defaults, help.
+
+/// A setting, as `--help` shows it.
+pub(super) struct Setting {
+    /// Name in the environment and in files; the flag is the same in lower case with dashes.
+    pub(super) name: &'static str,
+    /// What stands for the value in `--help`.
+    pub(super) value: &'static str,
+    /// Empty: none.
+    pub(super) default: &'static str,
+    pub(super) example: &'static str,
+    pub(super) help: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:literal $value:ident = $default:literal, $example:literal, $help:literal;)*) => {
+        pub(super) const TABLE: &[Setting] = &[$(Setting {
+            name: $name,
+            value: stringify!($value),
+            default: $default,
+            example: $example,
+            help: $help,
+        },)*];
+    };
+}
+
+settings! {
+    "HOST" ADDRESSES = "127.0.0.1,::1", "0.0.0.0", "Addresses to listen on, separated by commas";
+    "PORT" PORT = "3021", "8080", "Port to listen on";
+    "BASE_URL" URL = "", "https://video.example.org", "Prefix of links; unset, as the request's Host says";
+    "ENCRYPTION_KEY" SECRET = "", "a-long-random-secret", "Secret that stream links are sealed with, 16 bytes at least";
+    "ENCRYPTION_KEY_FILE" FILE = "", "/etc/sluice/key", "File that holds the secret";
+    "ENCRYPTION_KEYS_OLD" SECRETS = "", "last-years-long-secret", "Earlier secrets whose links still open";
+    "TOKEN_TTL" SECONDS = "21600", "3600", "How long a stream link opens";
+    "DRAIN_TIMEOUT" SECONDS = "60", "10", "How long streams may finish after SIGTERM";
+    "STATE_DIR" FOLDER = "", "/var/lib/sluice", "Where the random key is kept; unset, ~/.local/state/sluice";
+    "MAX_WORKERS" COUNT = "20", "8", "Extraction threads at most";
+    "MAX_QUEUE" COUNT = "200", "50", "Extractions that may wait";
+    "YTDLP_TIMEOUT" SECONDS = "30", "15", "One extraction, answered by then";
+    "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
+    "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
+    "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams";
+    "CA_FILE" FILE = "", "/etc/ssl/company.pem", "PEM roots trusted in addition";
+    "COOKIES_PATH" FILE = "", "/etc/sluice/cookies.txt", "Netscape cookie file for the sites, read only";
+    "TRUSTED_PROXIES" NETWORKS = "", "127.0.0.1,10.0.0.0/8", "Proxies whose X-Forwarded-* headers count";
+    "CORS_ORIGINS" ORIGINS = "*", "https://video.example.org", "Origins whose pages may read answers";
+    "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives";
+    "LOG_FORMAT" FORMAT = "plain", "json", "plain or json";
+    "PYENV_DIR" FOLDER = "", "/opt/sluice/pyenv", "The Python runtime; unset, pyenv near the binary";
+}
+
+/// A setting of the contract that this version does not have yet.
+pub(super) struct Later {
+    pub(super) name: &'static str,
+    /// Whether to ignore it would leave something open that the operator means to close.
+    pub(super) guards: bool,
+}
+
+pub(super) const LATER: &[Later] = &[
+    Later { name: "API_KEYS_FILE", guards: true },
+    Later { name: "RATE_LIMIT", guards: true },
+    Later { name: "ALLOWED_SITES", guards: true },
+    Later { name: "EGRESS", guards: true },
+    Later { name: "EGRESS_STREAMS", guards: true },
+    Later { name: "PROXY_DNS", guards: true },
+    Later { name: "MAX_STREAMS", guards: false },
+    Later { name: "CACHE_TTL", guards: false },
+    Later { name: "CACHE_ENTRIES", guards: false },
+    Later { name: "GENERIC", guards: true },
+    Later { name: "GENERIC_WORKERS", guards: false },
+    Later { name: "JS_RUNTIME", guards: false },
+    Later { name: "ALLOW_PRIVATE_ADDRESSES", guards: false },
+];
+
+/// The row of a setting. The names are constants of this room; an unknown one is a row that is not there.
+pub(super) fn find(name: &str) -> &'static Setting {
+    #[expect(clippy::expect_used, reason = "every name that is asked for is read by a test")]
+    TABLE.iter().find(|setting| setting.name == name).expect("a row of the table")
+}

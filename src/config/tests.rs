@@ -1,0 +1,140 @@
+use super::*;
+
+struct Vars(Vec<(&'static str, String)>);
+
+impl Env for Vars {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.clone())
+    }
+}
+
+/// Settings as they are with nothing set but a folder for the state.
+fn load_with(args: &[&str], vars: &[(&'static str, &str)]) -> Result<Settings, ConfigError> {
+    let state = tempfile::tempdir().unwrap();
+    let mut vars: Vec<_> = vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    vars.push(("STATE_DIRECTORY", state.path().display().to_string()));
+    let args = std::iter::once("sluice").chain(args.iter().copied());
+    load(&parse(args).unwrap(), &Vars(vars))
+}
+
+fn problems(error: ConfigError) -> Vec<&'static str> {
+    match error {
+        ConfigError::Values(problems) => problems.iter().map(|problem| problem.name).collect(),
+        ConfigError::File { .. } => panic!("{error}"),
+    }
+}
+
+#[test]
+fn defaults_are_the_contracts() {
+    let settings = load_with(&[], &[]).unwrap();
+    assert_eq!(settings.server.listen, ["127.0.0.1:3021".parse().unwrap(), "[::1]:3021".parse().unwrap()]);
+    assert_eq!(settings.server.drain.as_secs(), 60);
+    assert_eq!(settings.extract.max_workers, 20);
+    assert_eq!(settings.extract.max_queue, 200);
+    assert_eq!(settings.extract.timeout.as_secs(), 30);
+    assert_eq!(settings.relay.idle.as_secs(), 120);
+    assert_eq!(settings.relay.buffer, 32768);
+    assert_eq!(settings.tickets.ttl.as_secs(), 21600);
+    assert_eq!(settings.tickets.keys.len(), 1);
+    assert_eq!(settings.api.origins, api::Origins::Any);
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    assert!(settings.extract.pyenv.join("runtime").is_dir());
+}
+
+#[test]
+fn flags_come_before_the_environment_and_that_before_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "PORT=1\nMAX_QUEUE=1\nMAX_WORKERS=1\nTYPO=1\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let vars = [("PORT", "2"), ("MAX_QUEUE", "2"), ("LOG", "")];
+    let settings = load_with(&["--config", path, "--port", "3"], &vars).unwrap();
+    assert_eq!(settings.server.listen[0].port(), 3);
+    assert_eq!(settings.extract.max_queue, 2);
+    assert_eq!(settings.extract.max_workers, 1);
+    assert_eq!(settings.log.filter, "info", "an empty value counts as unset");
+    assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
+    assert!(settings.warnings[0].contains("TYPO"));
+}
+
+#[test]
+fn every_bad_value_is_named_at_once_and_no_secret_is_shown() {
+    let vars = [
+        ("HOST", "example.org"),
+        ("PORT", "70000"),
+        ("BASE_URL", "ftp://x"),
+        ("ENCRYPTION_KEY", "shortsecret"),
+        ("ENCRYPTION_KEYS_OLD", "overflow"),
+        ("TOKEN_TTL", "0"),
+        ("DRAIN_TIMEOUT", "soon"),
+        ("MAX_WORKERS", "0"),
+        ("MAX_QUEUE", "-1"),
+        ("YTDLP_TIMEOUT", "1.5"),
+        ("DOWNLOAD_TIMEOUT", "0"),
+        ("STREAM_BUFFER", "1"),
+        ("PROXY", "http://user:hushhush@proxy/path"),
+        ("CA_FILE", "/nowhere/ca.pem"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("CORS_ORIGINS", "example.org"),
+        ("LOG", "a=b=c"),
+        ("LOG_FORMAT", "xml"),
+        ("PYENV_DIR", "/nowhere"),
+        ("API_KEYS_FILE", "/etc/keys"),
+    ];
+    let error = load_with(&[], &vars).unwrap_err();
+    let text = error.to_string();
+    for (name, _) in vars {
+        assert!(text.contains(name), "{name} in {text}");
+    }
+    assert!(!text.contains("shortsecret") && !text.contains("hushhush"), "{text}");
+    assert_eq!(problems(error).len(), vars.len());
+}
+
+#[test]
+fn takes_values_in_the_forms_that_people_write() {
+    let vars = [
+        ("HOST", "0.0.0.0, [::]"),
+        ("BASE_URL", "https://video.example.org/s/"),
+        ("TOKEN_TTL", "6h"),
+        ("PROXY", "http://us%40er:p%2Bw@proxy.example.org"),
+        ("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,2001:db8::/32"),
+        ("CORS_ORIGINS", "https://a.example/, http://b.example:8080"),
+        ("ENCRYPTION_KEY", "a secret of some length"),
+        ("ENCRYPTION_KEYS_OLD", "another secret of length, and one more of them"),
+        ("COOKIES_PATH", "/nowhere/cookies.txt"),
+    ];
+    let settings = load_with(&["--log-format", "json"], &vars).unwrap();
+    assert_eq!(settings.server.listen.len(), 2);
+    assert_eq!(settings.api.links.base_url.as_deref(), Some("https://video.example.org/s"));
+    assert_eq!(settings.api.links.trusted_proxies.len(), 3);
+    assert_eq!(settings.tickets.ttl.as_secs(), 21600);
+    assert_eq!(settings.tickets.keys.len(), 3);
+    let proxy = settings.egress.proxy.unwrap();
+    assert_eq!(proxy.uri, "http://proxy.example.org:80/");
+    assert_eq!(proxy.authorization.unwrap(), "Basic dXNAZXI6cCt3");
+    assert_eq!(
+        settings.api.origins,
+        api::Origins::Listed(vec!["https://a.example".into(), "http://b.example:8080".into()])
+    );
+    assert!(settings.warnings[0].contains("COOKIES_PATH"), "{:?}", settings.warnings);
+}
+
+#[test]
+fn the_key_may_be_a_systemd_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("encryption_key"), "a secret of some length\n").unwrap();
+    let credentials = folder.path().to_str().unwrap();
+    let settings = load_with(&[], &[("CREDENTIALS_DIRECTORY", credentials)]).unwrap();
+    assert_eq!(settings.tickets.keys.len(), 1);
+    std::fs::write(folder.path().join("encryption_key"), "short").unwrap();
+    let error = load_with(&[], &[("CREDENTIALS_DIRECTORY", credentials)]).unwrap_err();
+    assert_eq!(problems(error), ["ENCRYPTION_KEY_FILE"]);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_costs_a_warning() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below_a_file = file.path().join("state");
+    let settings = load_with(&["--state-dir", below_a_file.to_str().unwrap()], &[]).unwrap();
+    assert_eq!(settings.tickets.keys.len(), 1);
+    assert!(settings.warnings[0].contains("memory only"), "{:?}", settings.warnings);
+}

@@ -1,0 +1,150 @@
+//! Parsers of values. Each says what is wrong with a value; secrets are never repeated.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{HeaderValue, Uri};
+use ipnet::IpNet;
+use url::{Position, Url};
+
+use crate::api::Origins;
+use crate::egress::Proxy;
+use crate::telemetry::{self, LogFormat};
+
+pub(super) fn number<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    move |text| match text.parse::<T>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("{text:?} is not a whole number from {least} to {most}")),
+    }
+}
+
+/// Seconds, or a number with a unit as `90s`, `5m`, `6h`.
+pub(super) fn seconds(least: u64, most: u64) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        let parsed = match text.parse::<u64>() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => humantime::parse_duration(text).ok(),
+        };
+        parsed
+            .filter(|duration| (Duration::from_secs(least)..=Duration::from_secs(most)).contains(duration))
+            .ok_or_else(|| format!("{text:?} is not a number of seconds from {least} to {most}"))
+    }
+}
+
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+pub(super) fn hosts(text: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    let mut addresses = Vec::new();
+    for host in listed(text) {
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        match bare.parse::<IpAddr>() {
+            Ok(ip) => addresses.push(SocketAddr::new(ip, port)),
+            Err(_) if host == "localhost" => {
+                addresses.extend(
+                    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+                        .map(|ip| SocketAddr::new(ip, port)),
+                );
+            }
+            Err(_) => return Err(format!("{host:?} is not an IP address")),
+        }
+    }
+    match addresses.is_empty() {
+        true => Err("no address is in it".to_owned()),
+        false => Ok(addresses),
+    }
+}
+
+pub(super) fn base_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|_| format!("{text:?} is not a URL"))?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    match plain {
+        true => Ok(url.as_str().trim_end_matches('/').to_owned()),
+        false => Err(format!("{text:?} is not a plain http or https URL")),
+    }
+}
+
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    listed(text)
+        .map(|item| {
+            let address = item.parse::<IpAddr>().map(IpNet::from);
+            address.or_else(|_| item.parse()).map_err(|_| format!("{item:?} is not an address or a network"))
+        })
+        .collect()
+}
+
+pub(super) fn origins(text: &str) -> Result<Origins, String> {
+    if text == "*" {
+        return Ok(Origins::Any);
+    }
+    let origins = listed(text).map(|item| match Url::parse(item) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(url.origin().ascii_serialization())
+        }
+        _ => Err(format!("{item:?} is not an origin such as https://example.org")),
+    });
+    origins.collect::<Result<_, _>>().map(Origins::Listed)
+}
+
+/// The proxy, and its URL as Python takes it. The message never holds the password.
+pub(super) fn proxy(text: &str) -> Result<(String, Proxy), String> {
+    let url = Url::parse(text).map_err(|_| "it is not a URL".to_owned())?;
+    if url.scheme().starts_with("socks") {
+        return Err("this version goes through http:// proxies only".to_owned());
+    }
+    if url.scheme() != "http" || !url.has_host() || !matches!(url.path(), "" | "/") || url.query().is_some() {
+        return Err("it is not of the form http://[user:password@]host:port".to_owned());
+    }
+    // The scheme's default port is left out by the URL's own form; a proxy's port is said always.
+    let port = url.port_or_known_default().unwrap_or(80);
+    let host = &url[Position::BeforeHost..Position::AfterHost];
+    let uri: Uri =
+        format!("http://{host}:{port}/").parse().map_err(|_| "its host is not usable".to_owned())?;
+    let authorization = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => {
+            let plain = format!("{}:{}", decoded(user), decoded(password.unwrap_or_default()));
+            let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(plain)))
+                .map_err(|_| "its user name or password is not usable".to_owned())?;
+            value.set_sensitive(true);
+            Some(value)
+        }
+    };
+    Ok((url.as_str().trim_end_matches('/').to_owned(), Proxy { uri, authorization }))
+}
+
+fn decoded(text: &str) -> String {
+    // A plus sign means itself here, unlike in forms.
+    let text = text.replace('+', "%2B");
+    url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).collect()
+}
+
+pub(super) fn readable(text: &str) -> Result<PathBuf, String> {
+    std::fs::File::open(text).map_err(|error| format!("{text}: {error}"))?;
+    std::path::absolute(text).map_err(|error| format!("{text}: {error}"))
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    telemetry::check_filter(text).map(|()| text.to_owned())
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "plain" => Ok(LogFormat::Plain),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is neither plain nor json")),
+    }
+}

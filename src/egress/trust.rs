@@ -1,0 +1,51 @@
+//! Trust roots: the bundled runtime's (Mozilla's, by `certifi`) and the operator's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::{ClientConfig, RootCertStore};
+
+/// Why the trust roots can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file can't be read, or holds something that is no PEM.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// A file without a usable certificate.
+    #[error("{}: no certificate in it", .0.display())]
+    Empty(PathBuf),
+    /// rustls refused the configuration.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}
+
+/// A TLS client configuration that trusts the certificates in `files`.
+pub(super) fn client_config(files: &[PathBuf]) -> Result<ClientConfig, TrustError> {
+    let mut roots = RootCertStore::empty();
+    for path in files {
+        let (added, _ignored) = roots.add_parsable_certificates(certificates(path)?);
+        if added == 0 {
+            return Err(TrustError::Empty(path.clone()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|source| TrustError::Read { path: path.to_owned(), source })
+}

@@ -1,0 +1,82 @@
+//! Why an extraction failed.
+
+use serde::Deserialize;
+
+/// What `pyenv/sluice/errors.py` makes of an exception. The names are the contract's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageErrorKind {
+    /// The request itself can't be met, such as a selector with a wrong syntax.
+    BadRequest,
+    /// No extractor takes the URL.
+    UnsupportedUrl,
+    /// The post is not there.
+    NotFound,
+    /// The post is not for everybody.
+    Private,
+    /// The site wants an account.
+    LoginRequired,
+    /// The site does not serve this country.
+    GeoRestricted,
+    /// The site wants a proof of age.
+    AgeRestricted,
+    /// The broadcast has not begun, or is over.
+    NotLive,
+    /// Anything else that yt-dlp raised.
+    ExtractionFailed,
+    /// The selector matches nothing that can be streamed.
+    FormatUnavailable,
+    /// The site refuses this server's address.
+    UpstreamBlocked,
+    /// The site failed.
+    UpstreamError,
+    /// The site did not answer.
+    UpstreamTimeout,
+    /// Our Python code failed.
+    Internal,
+}
+
+/// What yt-dlp said of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PageError {
+    /// Its class.
+    pub kind: PageErrorKind,
+    /// For people; holds no path, address, token, cookie or traceback.
+    pub message: String,
+    /// Seconds after which another try may do.
+    #[serde(default)]
+    pub retry_after: Option<u32>,
+}
+
+/// Why there is no extraction.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ExtractError {
+    /// The page, or the site, did not give it.
+    #[error("{}", .0.message)]
+    Page(PageError),
+    /// `YTDLP_TIMEOUT` passed.
+    #[error("the extraction took longer than {0} s")]
+    Timeout(u64),
+    /// The queue is full.
+    #[error("too many extractions are waiting")]
+    Overloaded,
+    /// The pool is closed.
+    #[error("the server is shutting down")]
+    Closed,
+    /// A bug of ours; the text is for the log alone.
+    #[error("internal error: {0}")]
+    Bug(String),
+}
+
+impl ExtractError {
+    /// A short name for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Page(_) => "page_error",
+            Self::Timeout(_) => "timeout",
+            Self::Overloaded => "overloaded",
+            Self::Closed => "closed",
+            Self::Bug(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The embedded CPython: the only user of pyo3, and the only `unsafe` code in the project.
+//!
+//! The interpreter starts once, isolated from the host: its home is the bundled runtime, it reads no
+//! environment variable, no user site and no `site` module, writes no byte code and installs no signal
+//! handler. Strings go in and strings (JSON) come out; no Python object leaves this file.
+
+#![expect(clippy::disallowed_methods, reason = "this file is where Python is attached")]
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+/// Name of the Python package in `pyenv/` that this file calls.
+const PACKAGE: &str = "sluice";
+/// Home of the standard library inside the runtime.
+const STDLIB: &str = "lib/python3.11";
+
+/// Why Python did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonError {
+    /// The folder does not hold a runtime that `pyenv/build` made.
+    #[error("no Python runtime at {0} (run pyenv/build, or set PYENV_DIR)")]
+    NoRuntime(PathBuf),
+    /// CPython refused to start.
+    #[error("Python did not start: {0}")]
+    Start(String),
+    /// Our Python code raised. It promises not to, so this is a bug of ours; the text is the traceback.
+    #[error("Python raised: {0}")]
+    Raised(String),
+}
+
+/// Proof that the interpreter runs. It is never finalised: threads may be inside Python when the process
+/// ends (see [`exit`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Interpreter(());
+
+impl Interpreter {
+    /// Starts CPython from `pyenv/runtime` and calls `sluice.start(config)` there.
+    ///
+    /// Call it once, before any other thread needs Python. Blocks for the time of the import of yt-dlp
+    /// (0.2–0.4 s). Returns the JSON that `sluice.start` returned.
+    pub fn start(pyenv: &Path, config: &str) -> Result<(Self, String), PythonError> {
+        let runtime = pyenv.join("runtime");
+        if !runtime.join(STDLIB).join("os.py").is_file() && !runtime.join(STDLIB).join("os.pyc").is_file() {
+            return Err(PythonError::NoRuntime(runtime));
+        }
+        initialize(pyenv, &runtime)?;
+        let report = Python::attach(|py| {
+            py.import(PACKAGE)
+                .and_then(|package| package.call_method1("start", (config,)))
+                .and_then(|report| report.extract::<String>())
+                .map_err(|error| raised(py, &error))
+        })?;
+        Ok((Self(()), report))
+    }
+
+    /// Makes a Python `Session` on this thread and runs `body` with it. The thread stays attached to the
+    /// interpreter until `body` returns, but for the time it spends in [`Session::detached`].
+    pub fn with_session<R>(self, body: impl FnOnce(&mut Session<'_>) -> R) -> Result<R, PythonError> {
+        Python::attach(|py| {
+            let object = py
+                .import(PACKAGE)
+                .and_then(|package| package.getattr("Session"))
+                .and_then(|class| class.call0())
+                .map_err(|error| raised(py, &error))?;
+            let mut session = Session { object };
+            let result = body(&mut session);
+            session.call("close", ())?;
+            Ok(result)
+        })
+    }
+}
+
+/// A Python `Session`, bound to the thread that made it.
+pub struct Session<'py> {
+    object: Bound<'py, PyAny>,
+}
+
+impl Session<'_> {
+    /// Runs `wait` with the interpreter given up, so that other threads may use it.
+    pub fn detached<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        self.object.py().detach(wait)
+    }
+
+    /// Pays the costs that yt-dlp puts off to the first URL (the patterns of all extractors), without network.
+    pub fn warm(&self) -> Result<(), PythonError> {
+        self.call("warm", ()).map(drop)
+    }
+
+    /// Extracts a page. `options` is a JSON object; the result is tagged JSON (`pyenv/sluice/session.py`).
+    pub fn extract(&self, url: &str, options: &str) -> Result<String, PythonError> {
+        self.call_text("extract", url, options)
+    }
+
+    /// Evaluates yt-dlp's format selector on formats that were extracted before. No network.
+    pub fn select(&self, formats: &str, selector: &str) -> Result<String, PythonError> {
+        self.call_text("select", formats, selector)
+    }
+
+    fn call_text(&self, method: &str, first: &str, second: &str) -> Result<String, PythonError> {
+        let result = self.call(method, (first, second))?;
+        let py = self.object.py();
+        let text = result.cast::<PyString>().map_err(|error| raised(py, &error.into()))?;
+        text.to_str().map(str::to_owned).map_err(|error| raised(py, &error))
+    }
+
+    fn call<'a, A>(&'a self, method: &str, args: A) -> Result<Bound<'a, PyAny>, PythonError>
+    where
+        A: pyo3::call::PyCallArgs<'a>,
+    {
+        self.object.call_method1(method, args).map_err(|error| raised(self.object.py(), &error))
+    }
+}
+
+/// Ends the process at once, without C's exit handlers: they would free OpenSSL's and CPython's state under
+/// threads that may still be inside Python, which crashes now and then.
+pub fn exit(code: u8) -> ! {
+    use std::io::Write;
+    // Nothing can be done about an output that can't be flushed any more.
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stderr().flush();
+    #[expect(unsafe_code, reason = "libc's _exit takes any number and does not return")]
+    // SAFETY: `_exit` has no preconditions.
+    unsafe {
+        libc::_exit(i32::from(code))
+    }
+}
+
+fn raised(py: Python<'_>, error: &PyErr) -> PythonError {
+    let traceback = error.traceback(py).and_then(|traceback| traceback.format().ok()).unwrap_or_default();
+    PythonError::Raised(format!("{traceback}{error}"))
+}
+
+/// Initialises CPython with an isolated configuration and gives up the interpreter's lock.
+fn initialize(pyenv: &Path, runtime: &Path) -> Result<(), PythonError> {
+    let stdlib = runtime.join(STDLIB);
+    let search = [stdlib.clone(), stdlib.join("lib-dynload"), stdlib.join("site-packages"), pyenv.to_owned()];
+    let executable = runtime.join("bin/sluice");
+    #[expect(unsafe_code, reason = "CPython's initialisation is a C API that pyo3 does not wrap")]
+    // SAFETY: called once, from one thread, before any other use of Python. Both structures are filled by
+    // CPython's own initialisers before they are read, strings are copied by CPython, and the configuration
+    // is cleared on every path. The thread state that initialisation leaves attached is given up at the end.
+    unsafe {
+        let mut pre = std::mem::zeroed::<ffi::PyPreConfig>();
+        ffi::PyPreConfig_InitIsolatedConfig(&raw mut pre);
+        // UTF-8 whatever the host's locale is.
+        pre.utf8_mode = 1;
+        check(ffi::Py_PreInitialize(&raw const pre))?;
+
+        let mut config = std::mem::zeroed::<ffi::PyConfig>();
+        ffi::PyConfig_InitIsolatedConfig(&raw mut config);
+        config.install_signal_handlers = 0;
+        config.site_import = 0;
+        config.write_bytecode = 0;
+        config.pathconfig_warnings = 0;
+        config.module_search_paths_set = 1;
+        let result = (|| {
+            for (slot, value) in [
+                (&raw mut config.home, runtime),
+                (&raw mut config.prefix, runtime),
+                (&raw mut config.exec_prefix, runtime),
+                (&raw mut config.executable, executable.as_path()),
+                (&raw mut config.program_name, executable.as_path()),
+            ] {
+                let value = c_path(value)?;
+                check(ffi::PyConfig_SetBytesString(&raw mut config, slot, value.as_ptr()))?;
+            }
+            for path in &search {
+                let path = c_path(path)?;
+                let wide = ffi::Py_DecodeLocale(path.as_ptr(), std::ptr::null_mut());
+                if wide.is_null() {
+                    return Err(PythonError::Start("a path can't be decoded".into()));
+                }
+                let status = ffi::PyWideStringList_Append(&raw mut config.module_search_paths, wide);
+                ffi::PyMem_RawFree(wide.cast());
+                check(status)?;
+            }
+            check(ffi::Py_InitializeFromConfig(&raw const config))
+        })();
+        ffi::PyConfig_Clear(&raw mut config);
+        result?;
+        ffi::PyEval_SaveThread();
+    }
+    Ok(())
+}
+
+fn c_path(path: &Path) -> Result<CString, PythonError> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| PythonError::Start("a path holds a NUL byte".into()))
+}
+
+fn check(status: ffi::PyStatus) -> Result<(), PythonError> {
+    #[expect(unsafe_code, reason = "PyStatus is read through C functions")]
+    // SAFETY: `status` came from CPython; `err_msg`, where it is set, is a static C string.
+    let message = unsafe {
+        if ffi::PyStatus_Exception(status) == 0 {
+            return Ok(());
+        }
+        match status.err_msg.is_null() {
+            true => "no reason given".into(),
+            false => std::ffi::CStr::from_ptr(status.err_msg).to_string_lossy().into_owned(),
+        }
+    };
+    Err(PythonError::Start(message))
+}

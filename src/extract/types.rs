@@ -1,0 +1,241 @@
+//! What an extraction holds. The field names are yt-dlp's; unknown values are absent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ticket::{Item, Link};
+
+/// What a page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One video.
+    Video,
+    /// Sound without picture.
+    Audio,
+    /// A photo post.
+    Photos,
+    /// Several pages.
+    Playlist,
+}
+
+/// What the site says about the page: the part of an extraction that clients see as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The site's id of the video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Title, shortened by some extractors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Full text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The author's handle, where the site has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader: Option<String>,
+    /// The author's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader_id: Option<String>,
+    /// The author's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploader_url: Option<String>,
+    /// The author's display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The channel's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<String>,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// Time of publication, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+    /// Views.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view_count: Option<u64>,
+    /// Likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like_count: Option<u64>,
+    /// Comments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment_count: Option<u64>,
+    /// Shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repost_count: Option<u64>,
+    /// Title of the music.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub track: Option<String>,
+    /// Who made the music.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artists: Option<Vec<String>>,
+    /// Album of the music.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
+    /// The page, as the site calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webpage_url: Option<String>,
+    /// yt-dlp's extractor that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extractor: Option<String>,
+    /// Whether it is being broadcast now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_live: Option<bool>,
+}
+
+/// What clients see of a format.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FormatInfo {
+    /// Unique among the page's formats.
+    pub format_id: String,
+    /// File extension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ext: Option<String>,
+    /// yt-dlp's protocol: `https`, `m3u8_native`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u64>,
+    /// Pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u64>,
+    /// Frames per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps: Option<f64>,
+    /// Codec of the picture, `none` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vcodec: Option<String>,
+    /// Codec of the sound, `none` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acodec: Option<String>,
+    /// kbit/s in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tbr: Option<f64>,
+    /// kbit/s of the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vbr: Option<f64>,
+    /// kbit/s of the sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abr: Option<f64>,
+    /// Bytes, as the site says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filesize: Option<u64>,
+    /// Bytes, estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filesize_approx: Option<u64>,
+    /// Language of the sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The extractor's remark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format_note: Option<String>,
+    /// Whether the site's mark is in the picture; absent where the site does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermarked: Option<bool>,
+}
+
+impl FormatInfo {
+    /// Whether there is a picture, as far as yt-dlp knows.
+    pub fn has_picture(&self) -> bool {
+        self.vcodec.as_deref() != Some("none")
+    }
+
+    /// Whether there is sound, as far as yt-dlp knows.
+    pub fn has_sound(&self) -> bool {
+        self.acodec.as_deref() != Some("none")
+    }
+}
+
+/// One way to have the video.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Format {
+    /// What clients see.
+    #[serde(flatten)]
+    pub info: FormatInfo,
+    /// Whether it is one plain file over `http` or `https`, which `/stream` can relay.
+    #[serde(default)]
+    pub single: bool,
+    /// Where it is.
+    #[serde(flatten)]
+    pub link: Link,
+    /// Fields that only yt-dlp's selector looks at.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A file of subtitles.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Subtitle {
+    /// File extension.
+    pub ext: String,
+    /// The language's name, where the site gives one.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where it is.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
+/// A page of a playlist.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// The site's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its page, to be extracted in its turn.
+    pub url: String,
+}
+
+/// What a page holds.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Extraction {
+    /// What the page is about.
+    pub kind: Kind,
+    /// What the site says about it.
+    #[serde(flatten)]
+    pub metadata: Metadata,
+    /// Best first.
+    #[serde(default)]
+    pub formats: Vec<Format>,
+    /// `format_id` of the best single file that plays everywhere.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// Picture of the page.
+    #[serde(default)]
+    pub thumbnail: Option<Link>,
+    /// By language.
+    #[serde(default)]
+    pub subtitles: BTreeMap<String, Vec<Subtitle>>,
+    /// Pages of a playlist.
+    #[serde(default)]
+    pub entries: Vec<Entry>,
+    /// Unix seconds: earliest expiry of the links.
+    #[serde(default)]
+    pub expires_at: Option<u64>,
+}
+
+impl Extraction {
+    /// The format with this id.
+    pub fn format(&self, format_id: &str) -> Option<&Format> {
+        self.formats.iter().find(|format| format.info.format_id == format_id)
+    }
+
+    /// Where an item of this page is, if it is one plain file.
+    pub fn link(&self, item: &Item) -> Option<&Link> {
+        match item {
+            Item::Format(id) => self.format(id).filter(|format| format.single).map(|format| &format.link),
+            Item::Thumbnail => self.thumbnail.as_ref(),
+            Item::Subtitle { language, ext } => {
+                let files = self.subtitles.get(language)?;
+                files.iter().find(|file| file.ext == *ext).map(|file| &file.link)
+            }
+        }
+    }
+}

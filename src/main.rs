@@ -1,0 +1,98 @@
+//! The command line, the wiring, the exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sluice::api::Api;
+use sluice::config::{self, ProcessEnv, Settings};
+use sluice::egress::Egress;
+use sluice::extract::{Extractor, python};
+use sluice::relay::Relay;
+use sluice::server;
+use sluice::telemetry::{self, Metrics};
+use sluice::ticket::Sealer;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A bad command line or setting (sysexits(3) has more, but 2 is what clap and the shell use).
+const USAGE: u8 = 2;
+
+type BoxError = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let flags = config::command().get_matches();
+    let settings = match config::load(&flags, &ProcessEnv) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("sluice: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    telemetry::init(&settings.log);
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let code = match serve(settings) {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!("{error}");
+            1
+        }
+    };
+    // Extractions that nobody waits for may still be inside Python.
+    python::exit(code)
+}
+
+fn serve(settings: Settings) -> Result<(), BoxError> {
+    let started = Instant::now();
+    let runtime = Runtime::new()?;
+    let _inside = runtime.enter();
+    // Before Python: an interpreter that finds SIGINT taken leaves it alone.
+    let signals = Signals::register()?;
+    let listeners = server::bind(&settings.server.listen)?;
+    let metrics = Arc::new(Metrics::default());
+    let relay = Relay::new(Egress::new(&settings.egress)?, settings.relay, Arc::clone(&metrics));
+    let sealer = Sealer::new(&settings.tickets)?;
+    let extractor = Extractor::start(&settings.extract, Arc::clone(&metrics))?;
+    let versions = extractor.versions();
+    tracing::info!(python = versions.python, yt_dlp = versions.yt_dlp, "extractors loaded");
+    let api = Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api));
+    runtime.spawn(announce(Arc::clone(&api), started));
+    runtime.block_on(server::run(listeners, api, settings.server.drain, signals.received()));
+    Ok(())
+}
+
+/// Says in the log when the first worker is warm.
+async fn announce(api: Arc<Api>, started: Instant) {
+    api.warmed().await;
+    tracing::info!("ready in {} ms", started.elapsed().as_millis());
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn register() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the first SIGINT or SIGTERM. A second one ends the process at once.
+    async fn received(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            tracing::warn!("a second signal: ending at once");
+            python::exit(1)
+        });
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Listening sockets.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+/// Connections that the kernel keeps for us until we accept them (listen(2); capped by `somaxconn`).
+const BACKLOG: i32 = 1024;
+
+/// Why the server can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// An address can't be had.
+    #[error("can't listen on {address}: {source}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// No address at all.
+    #[error("no address to listen on")]
+    None,
+}
+
+/// Binds every address. One that this host does not have (`::1` without IPv6) is left out with a warning, as
+/// long as another is left.
+pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+    let mut listeners = Vec::new();
+    let mut missing = None;
+    for &address in addresses {
+        match listen(address) {
+            Ok(listener) => {
+                let bound = listener.local_addr().unwrap_or(address);
+                tracing::info!("listening on http://{bound}");
+                listeners.push(listener);
+            }
+            Err(source) if is_not_here(&source) => {
+                tracing::warn!(%address, error = %source, "not listening");
+                missing = Some(ListenError::Bind { address, source });
+            }
+            Err(source) => return Err(ListenError::Bind { address, source }),
+        }
+    }
+    match listeners.is_empty() {
+        true => Err(missing.unwrap_or(ListenError::None)),
+        false => Ok(listeners),
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the last connections' TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `::` is IPv6 alone: `0.0.0.0` can stand beside it, whatever the host's default is.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn is_not_here(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}

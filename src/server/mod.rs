@@ -1,0 +1,124 @@
+//! The raw hyper server: listeners, the accept loop, connections, and the drain.
+
+mod io;
+mod listen;
+
+use std::io as std_io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::api::Api;
+use crate::api::client::{ClientConnection, Reset};
+use io::ConnectionIo;
+
+pub use listen::{ListenError, bind};
+
+/// Longest wait for a request's head, from the connection's start or the last answer's end.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// hyper's buffer per connection in bytes: the longest head, and what lies between a stream and its socket.
+const BUFFER: usize = 16 << 10;
+/// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Settings of this room.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// How long streams may finish after a signal.
+    pub drain: Duration,
+}
+
+/// Serves until `shutdown` is ready; then accepts nothing more and gives streams the drain's time to finish.
+pub async fn run(
+    listeners: Vec<TcpListener>,
+    api: Arc<Api>,
+    drain: Duration,
+    shutdown: impl Future<Output = ()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut accepting = JoinSet::new();
+    let (connections, mut accepted) = tokio::sync::mpsc::channel(1);
+    for listener in listeners {
+        accepting.spawn(accept(listener, connections.clone()));
+    }
+    drop(connections);
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some((stream, peer)) = accepted.recv() => {
+                tokio::spawn(serve(stream, peer, Arc::clone(&api), graceful.watcher()));
+            }
+        }
+    }
+    // Closes the listeners: new clients are refused, and go to another server if there is one.
+    accepting.shutdown().await;
+    drop(accepted);
+    api.drain();
+    let left = graceful.count();
+    tracing::info!(connections = left, seconds = drain.as_secs(), "draining");
+    match tokio::time::timeout(drain, graceful.shutdown()).await {
+        Ok(()) => tracing::info!("drained"),
+        Err(_) => tracing::warn!("the drain's time is over; what still runs is cut off"),
+    }
+}
+
+async fn accept(listener: TcpListener, connections: tokio::sync::mpsc::Sender<(TcpStream, SocketAddr)>) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => {
+                if connections.send(connection).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "can't accept");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+/// Errors that concern a client that has already left again (accept(2)).
+fn is_of_one_connection(error: &std_io::Error) -> bool {
+    use std_io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, api: Arc<Api>, watcher: Watcher) {
+    let Ok(local) = stream.local_addr() else { return };
+    // Without it, small answers wait for the client's acknowledgement; if it fails, they do.
+    let _ = stream.set_nodelay(true);
+    let reset = Reset::default();
+    let client = ClientConnection { peer, local, reset: reset.clone() };
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(client.clone());
+        let api = Arc::clone(&api);
+        async move { Ok::<_, std::convert::Infallible>(api.handle(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(ConnectionIo::new(stream, reset.clone())), service);
+    tokio::select! {
+        result = watcher.watch(connection) => if let Err(error) = result {
+            tracing::debug!(%error, %peer, "connection ended");
+        },
+        // Dropping the connection closes its socket, and the socket's owner makes that a reset.
+        () = reset.requested() => tracing::debug!(%peer, "connection reset"),
+    }
+}

@@ -1,0 +1,238 @@
+//! Logs and metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Plain,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Settings of the log.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `error` … `trace`, or directives of `tracing_subscriber`'s filter.
+    pub filter: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// Checks a log filter.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+}
+
+/// Sends the process's log to standard error. Call it once.
+pub fn init(settings: &Settings) {
+    // A filter that was not checked logs what it can make of it.
+    let filter = EnvFilter::new(&settings.filter);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.format {
+        LogFormat::Plain => builder.with_ansi(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Upper bounds of the extraction time's buckets in seconds.
+const EXTRACTION_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+/// Counters and gauges of the process. The gauges that somebody else can tell at any time (workers, memory)
+/// are set when they are read: see [`Sample`].
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    extractions: Family<Outcome, Counter>,
+    extraction_seconds: Histogram,
+    streams: Gauge,
+    streams_ended: Family<Outcome, Counter>,
+    stream_bytes: Counter,
+    sampled: Sampled,
+}
+
+#[derive(Default)]
+struct Sampled {
+    workers: Gauge,
+    workers_busy: Gauge,
+    queue: Gauge,
+    resident: Gauge,
+    open_files: Gauge,
+}
+
+/// What [`Metrics::text`] shows beside the counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Extraction threads.
+    pub workers: usize,
+    /// Those that run a job.
+    pub busy: usize,
+    /// Extractions waiting.
+    pub queued: usize,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            registry: Registry::with_prefix("sluice"),
+            requests: Family::default(),
+            extractions: Family::default(),
+            extraction_seconds: Histogram::new(EXTRACTION_BUCKETS),
+            streams: Gauge::default(),
+            streams_ended: Family::default(),
+            stream_bytes: Counter::default(),
+            sampled: Sampled::default(),
+        };
+        metrics.registered()
+    }
+}
+
+impl Metrics {
+    fn registered(mut self) -> Self {
+        let mut registry = std::mem::take(&mut self.registry);
+        let sampled = &self.sampled;
+        registry.register("requests", "Requests answered", self.requests.clone());
+        registry.register("extractions", "Extractions by outcome", self.extractions.clone());
+        registry.register("extraction_seconds", "Time of an extraction", self.extraction_seconds.clone());
+        registry.register("streams", "Streams that are open", self.streams.clone());
+        registry.register("streams_ended", "Streams by how they ended", self.streams_ended.clone());
+        registry.register("stream_bytes", "Bytes taken from CDNs", self.stream_bytes.clone());
+        registry.register("workers", "Extraction threads", sampled.workers.clone());
+        registry.register("workers_busy", "Extraction threads with a job", sampled.workers_busy.clone());
+        registry.register("queue", "Extractions that wait", sampled.queue.clone());
+        registry.register("resident_bytes", "Resident memory", sampled.resident.clone());
+        registry.register("open_files", "Open file descriptors", sampled.open_files.clone());
+        self.registry = registry;
+        self
+    }
+
+    /// Counts an answer.
+    pub fn request(&self, route: &'static str, status: u16) {
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+    }
+
+    /// Counts an extraction; `failure` names what went wrong, if something did.
+    pub fn extraction(&self, failure: Option<&'static str>, took: Duration) {
+        let outcome = Outcome { outcome: failure.unwrap_or("ok") };
+        self.extractions.get_or_create(&outcome).inc();
+        self.extraction_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a stream as open until the guard is dropped.
+    pub fn stream(self: &Arc<Self>) -> StreamGuard {
+        self.streams.inc();
+        StreamGuard(Arc::clone(self))
+    }
+
+    /// Streams that are open.
+    pub fn streams(&self) -> i64 {
+        self.streams.get()
+    }
+
+    /// All of it as Prometheus's text (OpenMetrics 1.0).
+    pub fn text(&self, sample: Sample) -> Result<String, std::fmt::Error> {
+        let gauge = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge(&self.sampled.workers, sample.workers as u64);
+        gauge(&self.sampled.workers_busy, sample.busy as u64);
+        gauge(&self.sampled.queue, sample.queued as u64);
+        gauge(&self.sampled.resident, resident_bytes().unwrap_or(0));
+        gauge(&self.sampled.open_files, open_files().unwrap_or(0));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// An open stream, in the metrics.
+pub struct StreamGuard(Arc<Metrics>);
+
+impl std::fmt::Debug for StreamGuard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("StreamGuard")
+    }
+}
+
+impl StreamGuard {
+    /// Counts bytes taken from the CDN.
+    pub fn bytes(&self, bytes: u64) {
+        self.0.stream_bytes.inc_by(bytes);
+    }
+
+    /// Counts how the stream ended.
+    pub fn ended(&self, outcome: &'static str) {
+        self.0.streams_ended.get_or_create(&Outcome { outcome }).inc();
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.0.streams.dec();
+    }
+}
+
+/// Resident memory of this process (proc(5), `status`, `VmRSS`).
+pub fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+/// Open file descriptors of this process.
+pub fn open_files() -> Option<u64> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_counts_until_its_guard_is_dropped() {
+        let metrics = Arc::new(Metrics::default());
+        let guard = metrics.stream();
+        guard.bytes(5);
+        guard.ended("complete");
+        let sample = Sample { workers: 3, busy: 2, queued: 1 };
+        let text = metrics.text(sample).unwrap();
+        for line in [
+            "sluice_streams 1",
+            "sluice_stream_bytes_total 5",
+            "sluice_streams_ended_total{outcome=\"complete\"} 1",
+            "sluice_workers 3",
+            "sluice_workers_busy 2",
+            "sluice_queue 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        drop(guard);
+        assert!(metrics.text(sample).unwrap().contains("sluice_streams 0\n"));
+    }
+
+    #[test]
+    fn reads_the_process() {
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
+        assert!(open_files().is_some_and(|files| files > 2));
+    }
+}

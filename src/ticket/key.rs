@@ -1,0 +1,110 @@
+//! Key material for tokens: where it may come from and what is refused.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Fewest bytes of a key. Shorter ones can be guessed.
+pub(super) const MIN_KEY: usize = 16;
+/// The default key of the servers that Sluice replaces: known to everybody.
+const WELL_KNOWN: &[u8] = b"overflow";
+/// Name of the random key's file in the state folder.
+const FILE_NAME: &str = "encryption_key";
+const RANDOM_KEY: usize = 32;
+
+/// Why there is no usable key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// No key at all.
+    #[error("no key")]
+    Missing,
+    /// The seed's default.
+    #[error("`overflow` is a published default, so anybody could forge links")]
+    WellKnown,
+    /// Under [`MIN_KEY`] bytes.
+    #[error("it has {0} bytes, and {MIN_KEY} are the least")]
+    Short(usize),
+    /// The key's file can't be read or made.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The system gave no random bytes, or the cipher failed: neither is expected ever.
+    #[error("the cryptographic library failed")]
+    Crypto,
+}
+
+/// A secret that keys are derived from. Never shown.
+#[derive(Clone)]
+pub struct KeyMaterial(Vec<u8>);
+
+impl std::fmt::Debug for KeyMaterial {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("KeyMaterial(…)")
+    }
+}
+
+impl KeyMaterial {
+    /// Takes a secret of at least [`MIN_KEY`] bytes; white space around it is not part of it.
+    pub fn new(secret: &[u8]) -> Result<Self, KeyError> {
+        let secret = secret.trim_ascii();
+        if secret == WELL_KNOWN {
+            return Err(KeyError::WellKnown);
+        }
+        if secret.len() < MIN_KEY {
+            return Err(KeyError::Short(secret.len()));
+        }
+        Ok(Self(secret.to_vec()))
+    }
+
+    /// A new random secret, which no restart will know.
+    pub fn random() -> Result<Self, KeyError> {
+        Ok(Self(random_text()?.into_bytes()))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The random key kept in `folder` with mode 0600; made there if it is not.
+pub fn state_key(folder: &Path) -> Result<KeyMaterial, KeyError> {
+    let path = folder.join(FILE_NAME);
+    match read(&path) {
+        Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
+    }
+    std::fs::create_dir_all(folder)?;
+    // Written whole under another name and linked into place: a crash leaves no half key, and of two servers
+    // that start together both use the one that was first.
+    let draft = folder.join(format!(".{FILE_NAME}.{}", std::process::id()));
+    let written = write_new(&draft, random_text()?.as_bytes());
+    let linked = written.and_then(|()| match std::fs::hard_link(&draft, &path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    });
+    // The draft is of no use any more; a leftover one harms nobody.
+    let _ = std::fs::remove_file(&draft);
+    linked?;
+    read(&path)
+}
+
+fn read(path: &Path) -> Result<KeyMaterial, KeyError> {
+    let mut secret = Vec::new();
+    File::open(path)?.take(4096).read_to_end(&mut secret)?;
+    KeyMaterial::new(&secret)
+}
+
+fn write_new(path: &Path, secret: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(secret)?;
+    file.sync_all()
+}
+
+/// 32 random bytes in hexadecimal.
+fn random_text() -> Result<String, KeyError> {
+    let mut bytes = [0; RANDOM_KEY];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| KeyError::Crypto)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,20 @@
+//! Integration tests, by subject. The built server runs as a child process; its internet is the stage.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    unreachable_pub,
+    dead_code
+)]
+
+mod bad_input;
+mod extract;
+mod lifecycle;
+mod stage_checks;
+mod stream;
+mod support;
+mod tiktok;
+mod tokens;

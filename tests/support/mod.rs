@@ -1,0 +1,8 @@
+//! What the integration tests stand on: the stage (a stand-in internet), the built server, and a client that tells
+//! exactly how an answer ended.
+
+pub mod client;
+pub mod log;
+pub mod server;
+pub mod stage;
+pub mod world;

@@ -1,0 +1,183 @@
+//! The record of what reached the stage, and waiting for something to reach it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// Longest wait for something to be seen. Far above what any test needs on a loaded machine: reaching it is a failure.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How the other side spoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+/// How an exchange stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer is under way, or held back by a fault.
+    Playing,
+    /// All that the script meant to send was handed to the socket.
+    Finished,
+    /// A fault ended the connection.
+    Cut,
+    /// The client left before the answer was out.
+    ClientGone,
+    /// Unknown host, missing proxy credentials, or a TLS handshake that the client gave up.
+    Refused,
+}
+
+/// One request, or one refused `CONNECT`.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub host: String,
+    pub port: u16,
+    pub scheme: Scheme,
+    pub method: String,
+    /// Path and query; for a refused `CONNECT`, `host:port`.
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    /// Status of the answer; 0 before there is one.
+    pub status: u16,
+    /// Body bytes handed to the socket so far.
+    pub written: u64,
+    pub outcome: Outcome,
+}
+
+impl Seen {
+    /// The path without the query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find_header(&self.headers, name)
+    }
+}
+
+/// The first value under `name`, in any case.
+pub(super) fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+#[derive(Default)]
+struct Record {
+    seen: Vec<Seen>,
+    /// Connection number → host of its last request (empty before the first).
+    open: HashMap<u64, String>,
+    next_connection: u64,
+}
+
+/// Everything seen since the start, shared by all connections.
+pub(super) struct Log {
+    record: Mutex<Record>,
+    changed: Condvar,
+    remember: bool,
+}
+
+impl Log {
+    pub(super) fn new(remember: bool) -> Log {
+        Log { record: Mutex::default(), changed: Condvar::new(), remember }
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.record.lock().unwrap().seen.clone()
+    }
+
+    pub(super) fn connections(&self, wanted: impl Fn(&str) -> bool) -> usize {
+        self.record.lock().unwrap().open.values().filter(|host| wanted(host)).count()
+    }
+
+    /// Blocks until `enough` holds; panics with the record when it does not in [`PATIENCE`].
+    pub(super) fn wait_for(&self, enough: impl Fn(&[Seen], usize) -> bool) -> Vec<Seen> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut record = self.record.lock().unwrap();
+        while !enough(&record.seen, record.open.len()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let (seen, open) = (record.seen.clone(), record.open.len());
+                drop(record);
+                panic!("not seen in {PATIENCE:?}; {open} connections open; seen: {seen:#?}");
+            }
+            record = self.changed.wait_timeout(record, left).unwrap().0;
+        }
+        record.seen.clone()
+    }
+
+    pub(super) fn begin(self: &Arc<Self>, seen: Seen) -> Exchange {
+        let index = self.remember.then(|| {
+            let mut record = self.record.lock().unwrap();
+            record.seen.push(seen);
+            record.seen.len() - 1
+        });
+        self.changed.notify_all();
+        Exchange { log: self.clone(), index }
+    }
+
+    pub(super) fn connected(self: &Arc<Self>) -> Connection {
+        let mut record = self.record.lock().unwrap();
+        let number = record.next_connection;
+        record.next_connection += 1;
+        record.open.insert(number, String::new());
+        Connection { log: self.clone(), number }
+    }
+}
+
+/// The record of one exchange. Dropped while still playing, it counts as [`Outcome::ClientGone`].
+pub(super) struct Exchange {
+    log: Arc<Log>,
+    index: Option<usize>,
+}
+
+impl Exchange {
+    pub(super) fn answered(&self, status: u16) {
+        self.update(|seen| seen.status = status);
+    }
+
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.update(|seen| seen.written += bytes);
+    }
+
+    pub(super) fn end(self, outcome: Outcome) {
+        self.update(|seen| seen.outcome = outcome);
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Seen)) {
+        if let Some(index) = self.index {
+            change(&mut self.log.record.lock().unwrap().seen[index]);
+            self.log.changed.notify_all();
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.update(|seen| {
+            if seen.outcome == Outcome::Playing {
+                seen.outcome = Outcome::ClientGone;
+            }
+        });
+    }
+}
+
+/// Counts an open connection for as long as it lives.
+pub(super) struct Connection {
+    log: Arc<Log>,
+    number: u64,
+}
+
+impl Connection {
+    pub(super) fn talks_to(&self, host: &str) {
+        self.log.record.lock().unwrap().open.insert(self.number, host.to_owned());
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.log.record.lock().unwrap().open.remove(&self.number);
+        self.log.changed.notify_all();
+    }
+}

@@ -1,0 +1,296 @@
+//! TikTok as its extractor sees it: a page of the real shape and a media CDN that wants the page's cookie and Referer.
+//!
+//! The shape follows yt-dlp's `tiktok.py` (`_extract_web_formats`, `_parse_aweme_video_web`).
+
+mod page;
+
+use super::media::Media;
+use super::{Reply, Seen, Stage};
+use page::{Item, Rendition};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where pages live.
+pub const PAGES: &str = "www.tiktok.com";
+/// Where media lives: below `.tiktok.com`, so that the page's cookie belongs to it.
+pub const CDN: &str = "v16-webapp-prime.tiktok.com";
+/// Where covers and avatars live; wants neither cookie nor Referer.
+pub const IMAGES: &str = "p16-sign-va.tiktokcdn.com";
+
+const USER: &str = "sluice";
+const CDN_FOLDER: &str = "/video/tos/useast5/tos-useast5-ve-0068c003-tx";
+const IMAGE_BYTES: u64 = 5_000;
+
+/// Size of a film's best rendition, in bytes, unless told otherwise: more than one socket buffer, quick to hash.
+const DEFAULT_SIZE: u64 = 600_000;
+
+/// The renditions of every video: codec, size class, bits per second, size as a percentage of the best.
+/// The 1080p of bytevc1 has no sound, as its path says; bytevc2 is what no player plays.
+const LADDER: [(&str, &str, u32, u64); 9] = [
+    ("h264", "1080p", 2_800_000, 100),
+    ("h264", "720p", 1_600_000, 60),
+    ("h264", "540p", 1_200_000, 40),
+    ("h264", "540p", 700_000, 25),
+    ("h264", "360p", 400_000, 16),
+    ("bytevc1", "1080p", 1_400_000, 50),
+    ("bytevc1", "720p", 800_000, 30),
+    ("bytevc1", "540p", 500_000, 20),
+    ("bytevc2", "1080p", 900_000, 33),
+];
+
+/// The `format_id` that yt-dlp gives to the best rendition that plays everywhere. `play` is the same file.
+pub const BEST: &str = "h264_1080p_2800000";
+
+/// A post to be put on the stage.
+#[derive(Debug)]
+pub struct TikTok {
+    item: Item,
+    size: u64,
+    /// What each `DataSize` says beyond the true size, in bytes.
+    size_lie: i64,
+    delay: Duration,
+    photos: usize,
+}
+
+impl TikTok {
+    /// A video of twelve formats by `@sluice`. `id` is a decimal number.
+    pub fn video(id: &str) -> TikTok {
+        let item = Item {
+            id: id.to_owned(),
+            key: format!("{:016x}", id.parse::<u64>().unwrap()),
+            user: USER.to_owned(),
+            nickname: "Sluice Gate".to_owned(),
+            title: format!("A film of water #{id}"),
+            expires: unix_now() + 6 * 3600,
+            ..Item::default()
+        };
+        TikTok { item, size: DEFAULT_SIZE, size_lie: 0, delay: Duration::ZERO, photos: 0 }
+    }
+
+    /// A post of `count` photos with a sound.
+    pub fn photos(id: &str, count: usize) -> TikTok {
+        TikTok { photos: count, ..TikTok::video(id) }
+    }
+
+    /// The description, from which yt-dlp takes the title.
+    pub fn title(mut self, title: &str) -> TikTok {
+        self.item.title = title.to_owned();
+        self
+    }
+
+    /// The author's display name.
+    pub fn nickname(mut self, nickname: &str) -> TikTok {
+        self.item.nickname = nickname.to_owned();
+        self
+    }
+
+    /// Size of the best rendition in bytes; the others keep their share of it.
+    pub fn size(self, bytes: u64) -> TikTok {
+        TikTok { size: bytes, ..self }
+    }
+
+    /// Makes every `DataSize` wrong by this many bytes.
+    pub fn size_lie(self, by: i64) -> TikTok {
+        TikTok { size_lie: by, ..self }
+    }
+
+    /// How much later than at once the page and the heads of the media come.
+    pub fn delay(self, delay: Duration) -> TikTok {
+        TikTok { delay, ..self }
+    }
+
+    /// What `expire=` in the media links says, in seconds from now.
+    pub fn expires_in(mut self, seconds: u64) -> TikTok {
+        self.item.expires = unix_now() + seconds;
+        self
+    }
+
+    /// Puts the page and its media on the stage.
+    pub fn install(mut self, stage: &Stage) -> Video {
+        let video = self.install_media(stage);
+        let html = page::html(&self.item);
+        stage.play(PAGES, &video.path, self.page_reply(html));
+        video
+    }
+
+    /// Like [`TikTok::install`], with the same page and media at the address of every id of every user.
+    pub fn install_for_any_id(mut self, stage: &Stage) -> Video {
+        let video = self.install_media(stage);
+        let html = page::html(&self.item);
+        stage.play_below(PAGES, "/@", move |path| match path.split_once("/video/") {
+            Some((_, id)) => self.page_reply(html.replace(&self.item.id, id)),
+            None => Reply::status(404),
+        });
+        video
+    }
+
+    fn page_reply(&self, html: String) -> Reply {
+        Reply::html(html).delay(self.delay).cookie(&format!(
+            "tt_chain_token={}; Domain=.tiktok.com; Path=/; Secure; HttpOnly",
+            self.item.chain_token()
+        ))
+    }
+
+    fn install_media(&mut self, stage: &Stage) -> Video {
+        let seed = self.item.id.parse::<u64>().unwrap().wrapping_mul(1000);
+        let mut video = Video {
+            page_url: format!("https://{PAGES}/@{USER}/video/{}", self.item.id),
+            path: format!("/@{USER}/video/{}", self.item.id),
+            id: self.item.id.clone(),
+            key: self.item.key.clone(),
+            chain_token: self.item.chain_token(),
+            expires: self.item.expires,
+            delay: self.delay,
+            formats: Vec::new(),
+        };
+        if self.photos == 0 {
+            for (index, (codec, class, bitrate, percent)) in LADDER.into_iter().enumerate() {
+                let media = Media::new(seed + index as u64, self.size * percent / 100);
+                let silent = codec == "bytevc1" && class == "1080p";
+                let format_id = format!("{codec}_{class}_{bitrate}");
+                let path =
+                    video.add(&format_id, media.clone(), if silent { "media-video-hvc1/" } else { "" });
+                let said = media.len().saturating_add_signed(self.size_lie);
+                let url = self.item.media_url(&path, "video_mp4");
+                self.item.renditions.push(Rendition { format_id, bitrate, said, url });
+            }
+            let best = Media::new(seed, self.size);
+            self.item.play = Some(self.item.media_url(&video.add("play", best, ""), "video_mp4"));
+            let marked = Media::new(seed + 100, self.size * 11 / 10);
+            self.item.download = Some(self.item.media_url(&video.add("download", marked, ""), "video_mp4"));
+        }
+        let sound = video.add("audio", Media::new(seed + 101, self.size / 10), "");
+        self.item.music = self.item.media_url(&sound, "audio_mpeg");
+        for format in &video.formats {
+            video.play(stage, &format.format_id, |reply| reply);
+        }
+        for (index, name) in page::IMAGE_NAMES.into_iter().enumerate() {
+            let image = Media::new(seed + 200 + index as u64, IMAGE_BYTES);
+            stage.play(IMAGES, &self.item.image_path(name), Reply::media(&image).content_type("image/jpeg"));
+        }
+        for index in 0..self.photos {
+            let path = self.item.image_path(&format!("photo{index}"));
+            let photo = Media::new(seed + 300 + index as u64, IMAGE_BYTES * 4);
+            stage.play(IMAGES, &path, Reply::media(&photo).content_type("image/jpeg"));
+            self.item.photos.push(format!("https://{IMAGES}{path}"));
+        }
+        video
+    }
+}
+
+/// A post on the stage.
+#[derive(Clone, Debug)]
+pub struct Video {
+    page_url: String,
+    path: String,
+    id: String,
+    key: String,
+    chain_token: String,
+    expires: u64,
+    delay: Duration,
+    formats: Vec<OnStage>,
+}
+
+/// One file of a post.
+#[derive(Clone, Debug)]
+pub struct OnStage {
+    /// As yt-dlp names it.
+    pub format_id: String,
+    pub media: Media,
+    /// Path on [`CDN`].
+    pub path: String,
+}
+
+impl Video {
+    /// The page's address.
+    pub fn page_url(&self) -> &str {
+        &self.page_url
+    }
+
+    /// All files, in the order of the page.
+    pub fn formats(&self) -> &[OnStage] {
+        &self.formats
+    }
+
+    /// The file behind a `format_id`. Panics when the post has none.
+    pub fn format(&self, format_id: &str) -> &OnStage {
+        self.formats.iter().find(|format| format.format_id == format_id).unwrap()
+    }
+
+    /// The bytes behind a `format_id`.
+    pub fn media(&self, format_id: &str) -> &Media {
+        &self.format(format_id).media
+    }
+
+    /// The value of the cookie that the CDN asks for. Never to be seen by a client.
+    pub fn chain_token(&self) -> &str {
+        &self.chain_token
+    }
+
+    /// When the links end, in Unix seconds.
+    pub fn expires(&self) -> u64 {
+        self.expires
+    }
+
+    /// Serves a format anew, as the CDN does but for what `change` makes of it (faults, mostly).
+    pub fn play(&self, stage: &Stage, format_id: &str, change: impl FnOnce(Reply) -> Reply) {
+        let format = self.format(format_id);
+        let content_type = if format_id == "audio" { "audio/mpeg" } else { "video/mp4" };
+        let reply = Reply::media(&format.media)
+            .content_type(content_type)
+            .etag(&format!("\"{}-{format_id}\"", self.key))
+            .last_modified("Wed, 01 Oct 2025 10:00:00 GMT")
+            .needs_cookie("tt_chain_token", &self.chain_token)
+            .needs_referer(&format!("https://{PAGES}/"))
+            .no_head()
+            .delay(self.delay);
+        stage.play(CDN, &format.path, change(reply));
+    }
+
+    /// What the stage saw of this post: its page, its media, its images.
+    pub fn seen(&self, stage: &Stage) -> Vec<Seen> {
+        stage.seen().into_iter().filter(|seen| self.concerns(seen)).collect()
+    }
+
+    /// What the CDN saw of one format.
+    pub fn seen_of(&self, stage: &Stage, format_id: &str) -> Vec<Seen> {
+        let path = &self.format(format_id).path;
+        stage.seen_at(CDN).into_iter().filter(|seen| seen.path() == path).collect()
+    }
+
+    /// Whether a request was for this post.
+    pub fn concerns(&self, seen: &Seen) -> bool {
+        seen.path().contains(&self.id) || seen.path().contains(&self.key)
+    }
+
+    fn add(&mut self, format_id: &str, media: Media, tail: &str) -> String {
+        let path = format!("{CDN_FOLDER}/{}-{format_id}/{tail}", self.key);
+        self.formats.push(OnStage { format_id: format_id.to_owned(), media, path: path.clone() });
+        path
+    }
+}
+
+/// A page without a video, as TikTok serves it for `status_code` (10204: blocked or gone, 10216: private post,
+/// 10222: private account). Gives its address.
+pub fn status_page(stage: &Stage, id: &str, status_code: i64) -> String {
+    let path = format!("/@{USER}/video/{id}");
+    stage.play(PAGES, &path, Reply::html(page::status_html(status_code)));
+    format!("https://{PAGES}{path}")
+}
+
+/// A post that redirects strangers to the login page. Gives its address.
+pub fn login_wall(stage: &Stage, id: &str) -> String {
+    let path = format!("/@{USER}/video/{id}");
+    stage.play(PAGES, &path, Reply::redirect(302, &format!("https://{PAGES}/login?redirect_url={path}")));
+    stage.play(PAGES, "/login", Reply::html("<!DOCTYPE html><title>Log in | TikTok</title>"));
+    format!("https://{PAGES}{path}")
+}
+
+/// A `vm.tiktok.com` link to `target`. Gives its address.
+pub fn short_link(stage: &Stage, code: &str, target: &str) -> String {
+    stage.play("vm.tiktok.com", &format!("/{code}"), Reply::redirect(301, target));
+    format!("https://vm.tiktok.com/{code}")
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}

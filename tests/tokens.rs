@@ -1,0 +1,108 @@
+//! Tokens: what opens, for how long, and for whom.
+
+use crate::support::client;
+use crate::support::server::TestServer;
+use crate::support::stage::sha256;
+use crate::support::world::{World, assert_problem, post, world};
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
+
+const KEY: &str = "a key of this test and long enough";
+const OTHER_KEY: &str = "another key of this test and also long";
+
+#[test]
+fn a_token_damaged_anywhere_is_refused() {
+    let world = world();
+    let video = post().install(&world.stage);
+    let token = world.token(&video, "audio");
+    let refused =
+        |token: &str| assert_problem(&world.get(&format!("/stream?data={token}")), 400, "invalid_token");
+    for at in 0..token.len() {
+        let byte = token.as_bytes()[at];
+        let other = if byte == b'A' { 'B' } else { 'A' };
+        refused(&format!("{}{other}{}", &token[..at], &token[at + 1..]));
+    }
+    for damaged in [&token[1..], &token[..token.len() - 1], &token[..20], "A", "..", "%00"] {
+        refused(damaged);
+    }
+    refused(&format!("{token}A"));
+    refused(&format!("{token}="));
+    refused(&format!("{token}{token}"));
+    refused(&"A".repeat(5000));
+    assert_eq!(video.seen_of(&world.stage, "audio").len(), 0);
+    let whole = world.get(&format!("/stream?data={token}"));
+    assert_eq!(sha256(&whole.body), video.media("audio").sha256());
+}
+
+#[test]
+fn no_two_tokens_are_alike() {
+    let world = world();
+    let video = post().install(&world.stage);
+    let (first, second) = (world.token(&video, "play"), world.token(&video, "download"));
+    // Version and key id are in the clear; what follows is a random nonce and the sealed rest.
+    assert_eq!(first[..6], second[..6]);
+    assert_ne!(first[7..20], second[7..20]);
+    assert!(!first.contains("tiktok") && !first.contains(&video.page_url()[30..]));
+}
+
+#[test]
+fn an_old_token_is_gone() {
+    let world = World::with(&[("TOKEN_TTL", "1")]);
+    let video = post().install(&world.stage);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // A fresh one opens; on a machine that pauses for a second here, the next one will.
+    let path = loop {
+        let path = world.stream_path(&video, "audio");
+        if world.get(&path).status == 200 {
+            break path;
+        }
+        assert!(Instant::now() < deadline, "no token opens");
+    };
+    let answer = loop {
+        let answer = world.get(&path);
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "a token of one second still opens");
+    };
+    assert_problem(&answer, 410, "expired_token");
+    let head = client::request("HEAD", &world.server.url(&path), &[], b"");
+    assert_eq!(head.status, 410);
+}
+
+#[test]
+fn a_token_opens_where_its_key_is_known() {
+    let world = World::with(&[("ENCRYPTION_KEY", KEY)]);
+    let video = post().install(&world.stage);
+    let path = world.stream_path(&video, "audio");
+    let opened_by = |settings: &[(&str, &str)]| {
+        let server = TestServer::with_stage(&world.stage, settings);
+        client::get(&server.url(&path))
+    };
+    let same = opened_by(&[("ENCRYPTION_KEY", KEY)]);
+    assert_eq!(sha256(&same.body), video.media("audio").sha256());
+    let rotated = opened_by(&[("ENCRYPTION_KEY", OTHER_KEY), ("ENCRYPTION_KEYS_OLD", KEY)]);
+    assert_eq!(sha256(&rotated.body), video.media("audio").sha256());
+    assert_problem(&opened_by(&[("ENCRYPTION_KEY", OTHER_KEY)]), 400, "invalid_token");
+}
+
+#[test]
+fn a_key_of_its_own_is_kept_for_its_owner_alone() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().join("sluice");
+    let settings = [("STATE_DIR", folder.to_str().unwrap())];
+    let world = World::with(&settings);
+    let video = post().install(&world.stage);
+    let path = world.stream_path(&video, "audio");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap()).collect();
+    assert!(!files.is_empty());
+    for file in files.iter().filter(|file| file.metadata().unwrap().is_file()) {
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} has mode {mode:o}", file.path());
+    }
+    let again = TestServer::with_stage(&world.stage, &settings);
+    let answer = client::get(&again.url(&path));
+    assert_eq!(sha256(&answer.body), video.media("audio").sha256());
+    let stranger = TestServer::with_stage(&world.stage, &[]);
+    assert_problem(&client::get(&stranger.url(&path)), 400, "invalid_token");
+}
