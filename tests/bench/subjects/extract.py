@@ -1,0 +1,34 @@
+"""Uncached extractions: how many per second, what each costs, and what stays in memory."""
+
+import common
+
+CLIENTS = 8
+WARM_UP = 40
+EXTRACTIONS = 200
+"""Per run and side."""
+
+
+def run(runs: int) -> str:
+    """Keep one process of each side for all runs, so that growth shows."""
+    with common.stage(size=200_000) as internet, common.sluice(internet) as ours, common.baseline(internet) as theirs:
+        loads: dict[common.Process, list[common.Load]] = {ours: [], theirs: []}
+        memory: dict[common.Process, list[float]] = {}
+        for server in loads:
+            common.extractions(server, internet, CLIENTS, WARM_UP)
+            memory[server] = [server.rss()]
+
+        def side(server: common.Process) -> None:
+            loads[server].append(common.extractions(server, internet, CLIENTS, EXTRACTIONS))
+            memory[server].append(server.rss())
+
+        common.alternate(runs, lambda: side(ours), lambda: side(theirs))
+
+    ran = (loads[ours], loads[theirs])
+    rows = [
+        common.Row("extractions per second", *([load.rate for load in side] for side in ran), digits=1),
+        common.Row("CPU per extraction, ms", *([load.cpu_each for load in side] for side in ran), digits=1),
+        common.Row(f"RSS after {WARM_UP} extractions, MB", memory[ours][:1], memory[theirs][:1], 1),
+        common.Row(f"RSS after {WARM_UP + runs * EXTRACTIONS}, MB", memory[ours][-1:], memory[theirs][-1:], 1),
+    ]
+    title = f"extract: `POST /tiktok`, a new page each time, {CLIENTS} clients, {EXTRACTIONS} extractions per run"
+    return common.table(title, rows)

@@ -1,0 +1,65 @@
+"""From a cold start to the first answer, and what the process weighs then."""
+
+import json
+import time
+
+import common
+
+
+def run(runs: int) -> str:
+    """Boot each side `runs` times."""
+    figures = ["boot", "boot_cpu", "first", "rss", "pss", "idle_rss", "first_rss"]
+    ours: dict[str, list[float]] = {name: [] for name in figures}
+    theirs: dict[str, list[float]] = {name: [] for name in figures}
+
+    def booted(server: common.Process, into: dict[str, list[float]]) -> None:
+        into["boot"].append((time.perf_counter() - server.started) * 1000)
+        into["boot_cpu"].append(server.cpu() * 1000)
+        into["rss"].append(server.rss())
+        into["pss"].append(server.pss())
+
+    def first(server: common.Process, into: dict[str, list[float]]) -> None:
+        load = common.extractions(server, internet, clients=1, count=1)
+        # Beside the boot: how long the figures above took is not counted.
+        into["first"].append(into["boot"][-1] + load.seconds * 1000)
+        into["first_rss"].append(server.rss())
+
+    with common.stage(size=200_000) as internet:
+
+        def sluice() -> None:
+            with common.sluice(internet) as server:
+                booted(server, ours)
+                _wait_until_warm(server)
+                ours["idle_rss"].append(server.rss())
+                first(server, ours)
+
+        def baseline() -> None:
+            with common.baseline(internet) as server:
+                booted(server, theirs)
+                theirs["idle_rss"].append(server.rss())
+                first(server, theirs)
+
+        common.alternate(runs, sluice, baseline)
+
+    names = {
+        "boot": "from spawn to `/ready` (seed: `/health`), ms",
+        "boot_cpu": "CPU until then, ms",
+        "first": "boot and first extraction, ms",
+        "rss": "RSS then, MB",
+        "pss": "PSS then, MB",
+        "idle_rss": "RSS when all first workers are warm, MB",
+        "first_rss": "RSS after the first extraction, MB",
+    }
+    rows = [common.Row(names[name], ours[name], theirs[name], int("rss" in name or "pss" in name)) for name in figures]
+    return common.table("start", rows)
+
+
+def _wait_until_warm(server: common.Process) -> None:
+    """Poll `/health`: the workers after the first one say nothing in the log."""
+    deadline = time.perf_counter() + common.PATIENCE
+    while time.perf_counter() < deadline:
+        workers = json.loads(common.get(server, "/health"))["workers"]
+        if workers["warm"] == workers["total"]:
+            return
+        time.sleep(0.01)
+    raise common.BenchError("the first workers did not warm up")
