@@ -184,6 +184,23 @@ fn a_page_that_takes_too_long_is_answered_in_time() {
     world.extract(video.page_url());
 }
 
+#[test]
+fn a_full_queue_says_so_at_once() {
+    let world = World::with(&[("MAX_WORKERS", "1"), ("MAX_QUEUE", "0")]);
+    let (held, other) = (post().install(&world.stage), post().install(&world.stage));
+    let path = format!("/@sluice/video/{}", held.page_url().rsplit('/').next().unwrap());
+    world.stage.play(tiktok::PAGES, &path, Reply::html("held").fault(Fault::HeldHead));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| world.post("/extract", &json!({"url": held.page_url()})));
+        world.stage.wait_for(|seen| seen.iter().any(|it| it.path() == path));
+        assert_problem(&world.post("/extract", &json!({"url": other.page_url()})), 503, "overloaded");
+        assert_eq!(other.seen(&world.stage).len(), 0);
+        world.stage.release();
+        assert_problem(&first.join().unwrap(), 502, "extraction_failed");
+    });
+    world.extract(other.page_url());
+}
+
 fn assert_no_nulls(value: &Value) {
     match value {
         Value::Null => panic!("a null"),

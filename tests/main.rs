@@ -11,8 +11,10 @@
 )]
 
 mod bad_input;
+mod egress;
 mod extract;
 mod lifecycle;
+mod operations;
 mod stage_checks;
 mod stream;
 mod support;

@@ -106,3 +106,16 @@ fn a_key_of_its_own_is_kept_for_its_owner_alone() {
     let stranger = TestServer::with_stage(&world.stage, &[]);
     assert_problem(&client::get(&stranger.url(&path)), 400, "invalid_token");
 }
+
+#[test]
+fn what_does_not_fit_into_a_token_is_had_again_from_the_page() {
+    let world = world();
+    let video = post().cookie_padding(3500).install(&world.stage);
+    let token = world.token(&video, "audio");
+    assert!(token.len() <= 4096, "{}", token.len());
+    let pages = || video.seen(&world.stage).iter().filter(|seen| seen.path().contains("/video/73")).count();
+    assert_eq!(pages(), 1);
+    let whole = world.get(&format!("/stream?data={token}"));
+    assert_eq!(sha256(&whole.body), video.media("audio").sha256());
+    assert_eq!(pages(), 2);
+}

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 /// Stack of a worker in bytes. CPython's recursion limit needs more than 128 KiB; deep pages need more.
 const STACK: usize = 8 << 20;
-/// Workers that a pool starts with.
+/// Workers that a pool starts with, one after the other: two that warm up at once only get into each other's way.
 const FIRST_WORKERS: usize = 2;
 
 /// What a job answers: tagged JSON, or the description of a bug of ours.
@@ -95,7 +95,7 @@ impl Shared {
 pub(super) struct Pool(Arc<Shared>);
 
 impl Pool {
-    /// Starts the first workers. `body` is a worker's life: it calls [`Worker::ready`] once and then
+    /// Starts the first worker. `body` is a worker's life: it calls [`Worker::ready`] once and then
     /// [`Worker::next`] until that gives nothing.
     pub(super) fn start(
         max_workers: usize,
@@ -111,9 +111,7 @@ impl Pool {
             max_queue,
         });
         let mut state = shared.lock();
-        for _ in 0..FIRST_WORKERS.min(shared.max_workers) {
-            spawn(&shared, &mut state);
-        }
+        spawn(&shared, &mut state);
         drop(state);
         Self(shared)
     }
@@ -193,7 +191,12 @@ impl Worker {
     /// Says that the next job will not have to wait for the worker's start.
     pub(super) fn ready(&self) {
         if !self.warm.swap(true, Ordering::Relaxed) {
-            self.shared.lock().warm += 1;
+            let mut state = self.shared.lock();
+            state.warm += 1;
+            if state.workers < FIRST_WORKERS.min(self.shared.max_workers) && !state.closed {
+                spawn(&self.shared, &mut state);
+            }
+            drop(state);
             self.shared.warmed.notify_waiters();
         }
     }

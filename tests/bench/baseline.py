@@ -160,7 +160,7 @@ def unseal(token: str) -> dict[str, Any]:
         raise HTTPException(400, "invalid data") from error
     if not isinstance(link, dict) or not {"url", "headers", "cookies"} <= link.keys():
         raise HTTPException(400, "invalid data")
-    return link
+    return dict(link)
 
 
 def best(info: dict[str, Any]) -> dict[str, Any]:

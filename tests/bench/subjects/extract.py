@@ -23,10 +23,11 @@ def run(runs: int) -> str:
 
         common.alternate(runs, lambda: side(ours), lambda: side(theirs))
 
-    ran = (loads[ours], loads[theirs])
+    rates = {server: [load.rate for load in ran] for server, ran in loads.items()}
+    costs = {server: [load.cpu_each for load in ran] for server, ran in loads.items()}
     rows = [
-        common.Row("extractions per second", *([load.rate for load in side] for side in ran), digits=1),
-        common.Row("CPU per extraction, ms", *([load.cpu_each for load in side] for side in ran), digits=1),
+        common.Row("extractions per second", rates[ours], rates[theirs], 1),
+        common.Row("CPU per extraction, ms", costs[ours], costs[theirs], 1),
         common.Row(f"RSS after {WARM_UP} extractions, MB", memory[ours][:1], memory[theirs][:1], 1),
         common.Row(f"RSS after {WARM_UP + runs * EXTRACTIONS}, MB", memory[ours][-1:], memory[theirs][-1:], 1),
     ]

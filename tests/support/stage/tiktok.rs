@@ -104,6 +104,12 @@ impl TikTok {
         self
     }
 
+    /// Makes the page's cookie longer by this many bytes.
+    pub fn cookie_padding(mut self, bytes: usize) -> TikTok {
+        self.item.cookie_padding = bytes;
+        self
+    }
+
     /// Puts the page and its media on the stage.
     pub fn install(mut self, stage: &Stage) -> Video {
         let video = self.install_media(stage);

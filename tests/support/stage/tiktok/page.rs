@@ -40,11 +40,13 @@ pub(super) struct Item {
     pub(super) download: Option<String>,
     pub(super) music: String,
     pub(super) photos: Vec<String>,
+    /// How much longer than usual the cookie is, in bytes.
+    pub(super) cookie_padding: usize,
 }
 
 impl Item {
     pub(super) fn chain_token(&self) -> String {
-        format!("chain{}token", self.key)
+        format!("chain{}token{}", self.key, "x".repeat(self.cookie_padding))
     }
 
     pub(super) fn media_url(&self, path: &str, mime: &str) -> String {
