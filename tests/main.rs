@@ -15,6 +15,7 @@ mod egress;
 mod extract;
 mod lifecycle;
 mod operations;
+mod silence;
 mod stage_checks;
 mod stream;
 mod support;

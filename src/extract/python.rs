@@ -9,6 +9,7 @@
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -18,6 +19,9 @@ use pyo3::types::PyString;
 const PACKAGE: &str = "sluice";
 /// Home of the standard library inside the runtime.
 const STDLIB: &str = "lib/python3.11";
+
+/// Whether the interpreter was started: it can be only once.
+static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// Why Python did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +45,15 @@ pub struct Interpreter(());
 impl Interpreter {
     /// Starts CPython from `pyenv/runtime` and calls `sluice.start(config)` there.
     ///
-    /// Call it once, before any other thread needs Python. Blocks for the time of the import of yt-dlp
+    /// Once per process: a second call fails. Blocks for the time of the import of yt-dlp
     /// (0.2–0.4 s). Returns the JSON that `sluice.start` returned.
     pub fn start(pyenv: &Path, config: &str) -> Result<(Self, String), PythonError> {
         let runtime = pyenv.join("runtime");
         if !runtime.join(STDLIB).join("os.py").is_file() && !runtime.join(STDLIB).join("os.pyc").is_file() {
             return Err(PythonError::NoRuntime(runtime));
+        }
+        if STARTED.swap(true, Ordering::AcqRel) {
+            return Err(PythonError::Start("it was started before".into()));
         }
         initialize(pyenv, &runtime)?;
         let report = Python::attach(|py| {
@@ -141,7 +148,7 @@ fn initialize(pyenv: &Path, runtime: &Path) -> Result<(), PythonError> {
     let search = [stdlib.clone(), stdlib.join("lib-dynload"), stdlib.join("site-packages"), pyenv.to_owned()];
     let executable = runtime.join("bin/sluice");
     #[expect(unsafe_code, reason = "CPython's initialisation is a C API that pyo3 does not wrap")]
-    // SAFETY: called once, from one thread, before any other use of Python. Both structures are filled by
+    // SAFETY: called once (STARTED), so by one thread and before any other use of Python. Both structures are filled by
     // CPython's own initialisers before they are read, strings are copied by CPython, and the configuration
     // is cleared on every path. The thread state that initialisation leaves attached is given up at the end.
     unsafe {

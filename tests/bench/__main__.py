@@ -1,6 +1,7 @@
 """`scripts/bench [NAME] [--runs N]`: prints tables, and judges nothing."""
 
 import argparse
+import http.client
 import os
 import platform
 import signal
@@ -44,13 +45,11 @@ def main() -> int:
     # As an exception, so that the processes under measurement are killed and temporary folders removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     names = [arguments.name] if arguments.name else [name for name in SUBJECTS if name not in ON_DEMAND]
-    sys.stdout.write(
-        f"{machine()}\n\nMedians of {arguments.runs} runs (lowest … highest); the ratio is left over right.\n"
-    )
+    sys.stdout.write(f"{machine()}\n\nMedian (lowest ... highest) of interleaved runs; the ratio is left over right.\n")
     for name in names:
         try:
             sys.stdout.write("\n" + SUBJECTS[name](arguments.runs))
-        except (common.BenchError, OSError, subprocess.SubprocessError) as error:
+        except (common.BenchError, OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
             sys.stderr.write(f"scripts/bench: {name}: {error}\n")
             return 1
         sys.stdout.flush()

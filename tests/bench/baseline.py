@@ -45,7 +45,7 @@ class PostUrl(BaseModel):
     url: str
 
 
-class SeedYdl(YoutubeDL):
+class SeedYdl(YoutubeDL):  # type: ignore[misc]  # yt-dlp is untyped
     """Stock yt-dlp; only its way out is Sluice's, so that both trust the stage's CA and impersonate alike."""
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
@@ -155,16 +155,17 @@ def seal(link: dict[str, Any]) -> str:
 def unseal(token: str) -> dict[str, Any]:
     """Read a token; raises HTTPException with 400."""
     try:
-        link: Any = json.loads(base64.urlsafe_b64decode(token))
+        link = json.loads(base64.urlsafe_b64decode(token))
     except ValueError as error:
         raise HTTPException(400, "invalid data") from error
     if not isinstance(link, dict) or not {"url", "headers", "cookies"} <= link.keys():
         raise HTTPException(400, "invalid data")
-    return dict(link)
+    return link
 
 
 def best(info: dict[str, Any]) -> dict[str, Any]:
     """Choose the best h264 file with sound; raises HTTPException with 404."""
+    form: dict[str, Any]
     for form in reversed(info.get("formats") or []):
         if (form.get("vcodec") or "").startswith("h264") and form.get("acodec") != "none":
             return form

@@ -265,7 +265,12 @@ class Row:
 
 def table(title: str, rows: Sequence[Row], sides: tuple[str, str] = ("Sluice", "seed's design")) -> str:
     """Write medians, with lowest and highest, as Markdown; the ratio is that of the medians, left over right."""
-    lines = [f"### {title}", "", f"| figure | {sides[0]} | {sides[1]} | ratio |", "|---|--:|--:|--:|"]
+    lines = [
+        f"### {title}; {len(rows[0].ours)} runs",
+        "",
+        f"| figure | {sides[0]} | {sides[1]} | ratio |",
+        "|---|--:|--:|--:|",
+    ]
     for row in rows:
         ratio = ""
         if row.ours and row.theirs and statistics.median(row.theirs) > 0:
@@ -280,4 +285,4 @@ def _spread(values: Sequence[float], digits: int) -> str:
     if not values:
         return "-"
     low, middle, high = (f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
-    return f"{middle} ({low} … {high})"
+    return f"{middle} ({low} ... {high})"

@@ -1,0 +1,59 @@
+//! Silence: an upstream that stops sending, and a client that stops reading.
+
+use crate::support::client;
+use crate::support::stage::tiktok::BEST;
+use crate::support::stage::{Fault, Outcome};
+use crate::support::world::{World, post};
+
+/// A world where a second of silence is too long.
+fn impatient() -> World {
+    World::with(&[("DOWNLOAD_TIMEOUT", "1")])
+}
+
+#[test]
+fn an_upstream_that_falls_silent_breaks_the_stream() {
+    let world = impatient();
+    let video = post().install(&world.stage);
+    video.play(&world.stage, "audio", |reply| reply.no_ranges().fault(Fault::Stall { after: 20_000 }));
+    let answer = world.get(&world.stream_path(&video, "audio"));
+    assert_eq!((answer.status, answer.complete()), (200, false));
+    assert_eq!(answer.body, video.media("audio").bytes(0..20_000));
+    let audio = video.format("audio").path.clone();
+    world.stage.wait_for(|seen| {
+        let mut streams = seen.iter().filter(|it| it.path() == audio);
+        streams.all(|it| it.outcome == Outcome::ClientGone)
+    });
+}
+
+#[test]
+fn a_client_that_falls_silent_loses_its_connection() {
+    let world = impatient();
+    let video = post().size(64 << 20).install(&world.stage);
+    let url = world.server.url(&world.stream_path(&video, BEST));
+    let idle = client::open("GET", &url, &[], b"");
+    let path = video.format(BEST).path.clone();
+    world.stage.wait_for(|seen| {
+        let mut streams = seen.iter().filter(|it| it.path() == path);
+        streams.all(|it| it.outcome == Outcome::ClientGone)
+    });
+    world.server.wait_for_log("connection reset");
+    let answer = idle.finish();
+    assert!(!answer.complete());
+    let (have, whole) = (answer.body.len() as u64, video.media(BEST));
+    assert!(have < whole.len());
+    assert_eq!(answer.body, whole.bytes(0..have));
+}
+
+#[test]
+fn a_slow_client_that_goes_on_reading_is_not_silent() {
+    let world = impatient();
+    let video = post().size(8 << 20).install(&world.stage);
+    video.play(&world.stage, BEST, |reply| {
+        // Over two seconds in all, with no pause near one.
+        let pause = std::time::Duration::from_millis(250);
+        reply.no_ranges().fault(Fault::Slow { chunk: 1 << 20, pause })
+    });
+    let answer = world.get(&world.stream_path(&video, BEST));
+    assert!(answer.complete());
+    assert_eq!(answer.body.len(), 8 << 20);
+}
