@@ -26,8 +26,13 @@ const ANCESTORS: usize = 3;
 
 /// The environment, as a parameter, so that tests never set variables.
 pub trait Env {
-    /// The value of a variable, if it is set and is Unicode.
-    fn var(&self, name: &str) -> Option<String>;
+    /// The value of a variable, if it is set.
+    fn var_os(&self, name: &str) -> Option<OsString>;
+
+    /// The same, if it is Unicode.
+    fn var(&self, name: &str) -> Option<String> {
+        self.var_os(name)?.into_string().ok()
+    }
 }
 
 /// The environment of this process.
@@ -36,8 +41,8 @@ pub struct ProcessEnv;
 
 impl Env for ProcessEnv {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    fn var(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+    fn var_os(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
     }
 }
 
@@ -109,7 +114,10 @@ pub enum ConfigError {
 fn list(problems: &[Problem]) -> String {
     let mut text = String::from("these settings can't be used:");
     for Problem { name, origin, what, example } in problems {
-        text.push_str(&format!("\n  {name} ({origin}): {what}; for example {name}={example}"));
+        text.push_str(&format!("\n  {name} ({origin}): {what}"));
+        if !example.is_empty() {
+            text.push_str(&format!("; for example {name}={example}"));
+        }
     }
     text
 }
@@ -143,8 +151,9 @@ pub fn load(flags: &ArgMatches, env: &dyn Env) -> Result<Settings, ConfigError> 
         None => Default::default(),
     };
     let mut reader = Reader { flags, env, file, problems: Vec::new() };
-    let settings = reader.settings(&mut warnings);
+    reader.refuse_unreadable();
     reader.refuse_later(&mut warnings);
+    let settings = reader.settings(&mut warnings);
     match reader.problems.is_empty() {
         true => Ok(Settings { warnings, ..settings }),
         false => Err(ConfigError::Values(reader.problems)),
@@ -214,8 +223,8 @@ impl Reader<'_> {
 
     fn settings(&mut self, warnings: &mut Vec<String>) -> Settings {
         let proxy = self.optional("PROXY", values::proxy);
-        let ca_file = self.optional("CA_FILE", values::readable);
-        let pyenv = self.pyenv();
+        let ca_file = self.optional("CA_FILE", values::pem_file);
+        let pyenv = self.pyenv(warnings);
         let port: u16 = self.value("PORT", values::number(0, u16::MAX));
         let mut roots = vec![pyenv.join(CERTIFI)];
         roots.extend(ca_file.clone());
@@ -240,7 +249,7 @@ impl Reader<'_> {
                 max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
                 max_queue: self.value("MAX_QUEUE", values::number(0, 100_000)),
                 timeout: self.value("YTDLP_TIMEOUT", values::seconds(1, 3600)),
-                proxy: proxy.as_ref().map(|(text, _)| text.clone()),
+                proxy: proxy.clone(),
                 cookies: self.cookies(warnings),
                 ca_file,
                 pyenv,
@@ -249,10 +258,11 @@ impl Reader<'_> {
                 idle: self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400)),
                 buffer: self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20)),
             },
-            egress: egress::Settings { proxy: proxy.map(|(_, proxy)| proxy), roots },
+            egress: egress::Settings { proxy, roots },
             tickets: ticket::Settings {
-                keys: self.keys(warnings),
                 ttl: self.value("TOKEN_TTL", values::seconds(1, 365 * 86_400)),
+                // Last: what is still missing is made only if there will be a start.
+                keys: self.keys(warnings),
             },
             warnings: Vec::new(),
         }
@@ -267,18 +277,24 @@ impl Reader<'_> {
         Some(path)
     }
 
-    fn pyenv(&mut self) -> PathBuf {
+    fn pyenv(&mut self, warnings: &mut Vec<String>) -> PathBuf {
         let has_runtime = |folder: &Path| folder.join("runtime/lib").is_dir();
         if let Some((text, origin)) = self.raw("PYENV_DIR") {
             let folder = PathBuf::from(text.trim());
-            if !has_runtime(&folder) {
-                self.problem(table::find("PYENV_DIR"), origin, "no runtime is in that folder");
+            if has_runtime(&folder) {
+                // CPython and yt-dlp must not depend on where the server was started.
+                return std::path::absolute(&folder).unwrap_or(folder);
             }
-            // CPython and yt-dlp must not depend on where the server was started.
-            return std::path::absolute(&folder).unwrap_or(folder);
+            if origin != Origin::Environment {
+                self.problem(table::find("PYENV_DIR"), origin, "no runtime is in that folder");
+                return folder;
+            }
+            // The version manager pyenv sets this variable, too, for all that it starts.
+            warnings
+                .push(format!("PYENV_DIR: no runtime is in {}; looking near the binary", folder.display()));
         }
         let binary = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
-        let found = binary.iter().flat_map(|binary| binary.ancestors().skip(1).take(ANCESTORS + 1));
+        let found = binary.iter().flat_map(|binary| binary.ancestors().skip(1).take(ANCESTORS));
         let found = found.map(|folder| folder.join("pyenv")).find(|folder| has_runtime(folder));
         found.unwrap_or_else(|| {
             let what = "no Python runtime was found near the binary (pyenv/build makes it)";
@@ -307,7 +323,7 @@ impl Reader<'_> {
         let unset = self.raw("ENCRYPTION_KEY").is_none() && self.raw("ENCRYPTION_KEY_FILE").is_none();
         let current = given.or(from_file).or(credential).or_else(|| {
             // After a problem there will be no start, and so no need to make a file.
-            unset.then(|| self.state_key(warnings)).flatten()
+            (unset && self.problems.is_empty()).then(|| self.state_key(warnings)).flatten()
         });
         let old_keys =
             |text: &str| text.split(',').map(|key| text_key(key.trim())).collect::<Result<Vec<_>, _>>();
@@ -343,8 +359,18 @@ impl Reader<'_> {
         }
         let state =
             self.env.var("XDG_STATE_HOME").filter(|folder| folder.starts_with('/')).map(PathBuf::from);
-        let state = state.or_else(|| Some(PathBuf::from(self.env.var("HOME")?).join(".local/state")));
+        let home = || self.env.var("HOME").filter(|folder| folder.starts_with('/'));
+        let state = state.or_else(|| Some(PathBuf::from(home()?).join(".local/state")));
         state.map(|state| state.join("sluice"))
+    }
+
+    /// Values of the environment that are no text.
+    fn refuse_unreadable(&mut self) {
+        for setting in TABLE {
+            if self.env.var_os(setting.name).is_some_and(|value| value.into_string().is_err()) {
+                self.problem(setting, Origin::Environment, "it is not valid UTF-8");
+            }
+        }
     }
 
     /// Settings that are promised but not yet there: one that guards something must not be ignored.

@@ -1,5 +1,6 @@
 //! The command line, the wiring, the exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use sluice::api::Api;
 use sluice::config::{self, ProcessEnv, Settings};
 use sluice::egress::Egress;
-use sluice::extract::{Extractor, python};
+use sluice::extract::{Extractor, Versions, python};
 use sluice::relay::Relay;
 use sluice::server;
 use sluice::telemetry::{self, Metrics};
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     let settings = match config::load(&flags, &ProcessEnv) {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("sluice: {error}");
+            // Where standard error is closed, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "sluice: {error}");
             return ExitCode::from(USAGE);
         }
     };
@@ -45,21 +47,28 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: Settings) -> Result<(), BoxError> {
-    let started = Instant::now();
     let runtime = Runtime::new()?;
-    let _inside = runtime.enter();
+    let result = runtime.block_on(run(settings));
+    // Waits for nothing: a name that is being looked up must not hold the end back.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(settings: Settings) -> Result<(), BoxError> {
+    let started = Instant::now();
     // Before Python: an interpreter that finds SIGINT taken leaves it alone.
     let signals = Signals::register()?;
     let listeners = server::bind(&settings.server.listen)?;
     let metrics = Arc::new(Metrics::default());
     let relay = Relay::new(Egress::new(&settings.egress)?, settings.relay, Arc::clone(&metrics));
     let sealer = Sealer::new(&settings.tickets)?;
+    // Blocks this thread, which has nothing else to do yet.
     let extractor = Extractor::start(&settings.extract, Arc::clone(&metrics))?;
-    let versions = extractor.versions();
-    tracing::info!(python = versions.python, yt_dlp = versions.yt_dlp, "extractors loaded");
+    let Versions { python, yt_dlp, extractors } = extractor.versions();
+    tracing::info!(python, yt_dlp, extractors, "extractors loaded");
     let api = Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api));
-    runtime.spawn(announce(Arc::clone(&api), started));
-    runtime.block_on(server::run(listeners, api, settings.server.drain, signals.received()));
+    tokio::spawn(announce(Arc::clone(&api), started));
+    server::run(listeners, api, settings.server.drain, signals.received()).await;
     Ok(())
 }
 

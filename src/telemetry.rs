@@ -39,7 +39,11 @@ pub fn check_filter(filter: &str) -> Result<(), String> {
 pub fn init(settings: &Settings) {
     // A filter that was not checked logs what it can make of it.
     let filter = EnvFilter::new(&settings.filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that can't be written is lost: complaining about it would panic where standard error is closed.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match settings.format {
         LogFormat::Plain => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

@@ -4,6 +4,7 @@
 //! 96-bit nonce; version and key id are in the clear and authenticated. Whoever holds a token may fetch what
 //! it names and nothing else, until it expires.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -51,43 +52,11 @@ pub struct Link {
     /// `http` or `https` address.
     pub url: String,
     /// Request headers (no cookies).
-    #[serde(default, rename = "http_headers", skip_serializing_if = "Vec::is_empty", with = "header_map")]
-    pub headers: Vec<(String, String)>,
+    #[serde(default, rename = "http_headers", skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Cookies that the page set and the CDN asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<Cookie>,
-}
-
-/// Headers are a JSON object outside and an ordered list inside.
-mod header_map {
-    use serde::de::{Deserializer, MapAccess, Visitor};
-    use serde::ser::Serializer;
-
-    type Headers = Vec<(String, String)>;
-
-    pub(super) fn serialize<S: Serializer>(headers: &Headers, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(headers.iter().map(|(name, value)| (name, value)))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Headers, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Headers;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object of header names and values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Vec::with_capacity(map.size_hint().unwrap_or(0));
-                while let Some(header) = map.next_entry()? {
-                    headers.push(header);
-                }
-                Ok(headers)
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
 }
 
 /// Which part of an extraction a ticket names, so that it can be had again from the page.
@@ -182,14 +151,16 @@ impl Sealer {
         Ok(Self { current, old, ttl: settings.ttl, random: SystemRandom::new() })
     }
 
-    /// Seals a ticket. A ticket too long for a token loses its link ([`Ticket::link`]).
-    pub fn seal(&self, ticket: &Ticket) -> Result<String, KeyError> {
+    /// Seals a ticket. One too long for a token loses its link ([`Ticket::link`]); if it is still too long,
+    /// there is no token.
+    pub fn seal(&self, ticket: &Ticket) -> Result<Option<String>, KeyError> {
         let expires = unix_now() + self.ttl.as_secs();
         let token = self.seal_whole(ticket, expires)?;
         if token.len() <= MAX_TOKEN {
-            return Ok(token);
+            return Ok(Some(token));
         }
-        self.seal_whole(&Ticket { link: None, ..ticket.clone() }, expires)
+        let token = self.seal_whole(&Ticket { link: None, ..ticket.clone() }, expires)?;
+        Ok((token.len() <= MAX_TOKEN).then_some(token))
     }
 
     fn seal_whole(&self, ticket: &Ticket, expires: u64) -> Result<String, KeyError> {

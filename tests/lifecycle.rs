@@ -85,7 +85,7 @@ fn a_drain_has_an_end() {
 
 #[test]
 fn a_second_signal_does_not_wait() {
-    let mut world = World::with(&[]);
+    let mut world = World::with(&[("DRAIN_TIMEOUT", "600")]);
     let video = post().install(&world.stage);
     video.play(&world.stage, "audio", |reply| reply.fault(Fault::Stall { after: 10_000 }));
     let path = world.stream_path(&video, "audio");
@@ -94,7 +94,39 @@ fn a_second_signal_does_not_wait() {
     world.server.signal(Signal::SIGINT);
     world.server.wait_for_log("drain");
     world.server.signal(Signal::SIGINT);
-    world.server.wait_exit();
+    assert_eq!(world.server.wait_exit(), Some(1));
+    assert!(!stream.finish().complete(), "a stream that was cut off ended clean");
+}
+
+#[test]
+fn an_http_1_0_client_sees_the_end_of_a_drain_as_a_reset() {
+    for (settings, signals) in [([("DRAIN_TIMEOUT", "1")], 1), ([("DRAIN_TIMEOUT", "600")], 2)] {
+        let mut world = World::with(&settings);
+        let video = post().install(&world.stage);
+        video.play(&world.stage, "audio", |reply| reply.chunked().fault(Fault::Stall { after: 10_000 }));
+        let request = format!("GET {} HTTP/1.0\r\n\r\n", world.stream_path(&video, "audio"));
+        let mut stream = client::open_raw(world.server.address(), request.as_bytes());
+        stream.read_exactly(10_000);
+        for _ in 0..signals {
+            world.server.signal(Signal::SIGTERM);
+            world.server.wait_for_log("drain");
+        }
+        world.server.wait_exit();
+        let answer = stream.finish();
+        assert_eq!(answer.end, Err(client::Broken::Reset), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_costs_no_request() {
+    let world = World::with(&[]);
+    let video = post().install(&world.stage);
+    // From here on every write to standard error fails.
+    world.server.close_log();
+    for _ in 0..3 {
+        assert_eq!(world.get("/health").status, 200);
+    }
+    world.extract(video.page_url());
 }
 
 #[test]

@@ -212,6 +212,30 @@ fn an_encoded_body_is_refused() {
 }
 
 #[test]
+fn a_transfer_coding_that_hides_the_end_is_refused() {
+    let world = world();
+    let host = "plain.example.net";
+    let play = |id: &str, reply: Reply| {
+        let path = format!("/{id}/film.mp4");
+        world.stage.play(host, &path, reply);
+        let video = post().install(&world.stage);
+        let target = format!("https://{host}{path}");
+        video.play(&world.stage, "audio", |_| Reply::redirect(302, &target));
+        world.stream_path(&video, "audio")
+    };
+    let film = || Reply::media(&crate::support::stage::Media::new(5, 40_000));
+    for coding in ["identity", "gzip", "x, foo", "gzip, chunked"] {
+        let path = play(
+            coding.split([',', ' ']).next().unwrap(),
+            film().close_delimited().header("Transfer-Encoding", coding),
+        );
+        assert_problem(&world.get(&path), 502, "upstream_error");
+    }
+    assert_eq!(world.get(&play("chunked", film().chunked())).body.len(), 40_000);
+    assert_eq!(world.get(&play("plain", film())).body.len(), 40_000);
+}
+
+#[test]
 fn a_page_is_not_passed_off_as_a_film() {
     let (world, _, path) = audio_served(|_| Reply::html("<script>alert(1)</script>"));
     let answer = world.get(&path);

@@ -23,11 +23,15 @@ def choose(formats: Sequence[Mapping[str, Any]]) -> str | None:
     return min(pool, key=_weight)["format_id"]
 
 
+def is_unplayable(form: Mapping[str, Any]) -> bool:
+    """Tell whether no player is known to play a format."""
+    return _codec(form, "vcodec").startswith(_UNPLAYABLE)
+
+
 def _fits(form: Mapping[str, Any], sound_only: bool) -> bool:
     if not form["single"] or form.get("acodec") == "none":
         return False
-    video = _codec(form, "vcodec")
-    return video == "none" if sound_only else video != "none" and not video.startswith(_UNPLAYABLE)
+    return (_codec(form, "vcodec") == "none") == sound_only and not is_unplayable(form)
 
 
 def _codec(form: Mapping[str, Any], key: str) -> str:

@@ -3,6 +3,7 @@
 import functools
 import io
 import logging
+import os
 import sys
 import warnings
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ class Ydl(YoutubeDL):
                 "extractor_retries": 1,
                 "format": _no_choice,
                 "ignoreerrors": False,
+                # None: by default yt-dlp looks for one on PATH and starts it, as a child with our environment.
+                "js_runtimes": {},
                 "logger": log,
                 "noplaylist": True,
                 "playlistend": MAX_ENTRIES,
@@ -130,6 +133,8 @@ def _extractors() -> tuple[type[InfoExtractor], ...]:
 def prepare() -> int:
     """Set up what is global in yt-dlp and in Python's library; returns the number of extractors."""
     plugin_dirs.value = []
+    # yt-dlp and libcurl would write the keys of every connection to the file that it names.
+    os.environ.pop("SSLKEYLOGFILE", None)
     plugins.load_all_plugins()
     # Nothing here prints: the libraries' loggers and warnings would, on the server's own output.
     logging.disable(logging.CRITICAL)

@@ -1,5 +1,6 @@
 """When a link stops working, as its own text tells."""
 
+import calendar
 import re
 import time
 from urllib.parse import parse_qsl, urlsplit
@@ -72,5 +73,4 @@ def _amazon(query: dict[str, str]) -> int | None:
         start = time.strptime(query["x-amz-date"], _AMZ_DATE)
     except ValueError:
         return None
-    # calendar.timegm without its import.
-    return None if lasts is None else int(time.mktime(start) - time.timezone) + lasts
+    return None if lasts is None else calendar.timegm(start) + lasts

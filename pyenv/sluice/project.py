@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice.choose import choose
+from sluice.choose import choose, is_unplayable
 from sluice.cookies import cookies_for
 from sluice.engine import MAX_ENTRIES, Ydl
 from sluice.expiry import expiry
@@ -24,6 +24,7 @@ MAX_TEXT = 20_000  # characters of a description; other texts are shorter
 _MAX_URL = 16_384
 _MAX_HEADERS = 32
 _MAX_SUBTITLES = 500  # languages
+_MAX_KEY = 200  # characters of a format's id or a language: they go into tokens
 _MAX_INTEGER = 2**53  # what every reader of JSON holds exactly
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, section 5.1
@@ -164,7 +165,7 @@ def project(ydl: Ydl, info: Json) -> Json:
 def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
     given = info.get("formats") or ([info] if info.get("url") else [])
     # yt-dlp keeps those that "may" be protected; a stream of one would not play either.
-    free = [form for form in given if not form.get("has_drm")]
+    free = [form for form in given if not form.get("has_drm") and len(str(form.get("format_id"))) <= _MAX_KEY]
     if not free:
         raise NoFormatsError("This video is DRM protected" if given else "No video formats found")
     family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
@@ -215,6 +216,8 @@ def _format(ydl: Ydl, form: Json, family: bool) -> Json:
     if family:
         # yt_dlp/extractor/tiktok.py: 'watermarked', or 'Download video, watermarked' from the app's API.
         result["watermarked"] = "watermarked" in str(form.get("format_note") or "")
+    if is_unplayable(form):
+        result["unplayable"] = True
     if form.get("__needs_testing"):
         result["untested"] = True
     chunk = count((form.get("downloader_options") or {}).get("http_chunk_size"))
@@ -241,9 +244,9 @@ def _subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
     result: dict[str, list[Json]] = {}
     for language, several in list((info.get("subtitles") or {}).items())[:_MAX_SUBTITLES]:
         links = list(_subtitle_links(ydl, info, several))
-        name = text(language)
-        if links and name:
-            result[name] = links
+        key = text(language)
+        if links and key and len(key) <= _MAX_KEY:
+            result[key] = links
     return result
 
 

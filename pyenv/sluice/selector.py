@@ -19,6 +19,7 @@ _MAX_DEPTH = 10  # brackets within brackets
 _MAX_OPERATORS = 50  # of , and /
 # Each + multiplies the alternatives on its sides: with 50 operators shared among four sides, some 20,000 pairs.
 _MAX_JOINS = 3
+_HIDDEN = {"url", "http_headers", "cookies"}
 _ALL = re.compile(r"(?<![\w.-])all(?![\w.-])")
 
 
@@ -62,8 +63,10 @@ class Selector:
         except (ArithmeticError, LookupError, RecursionError, TypeError) as error:
             raise BadSelectorError("Invalid format specification") from error
         try:
-            # yt-dlp's order is from worst to best.
-            picked = self._ydl._select_formats(formats[::-1], evaluate)
+            # yt-dlp's order is from worst to best. A filter may ask about any field, so what clients must not know
+            # is not there to be asked.
+            asked = [{key: value for key, value in form.items() if key not in _HIDDEN} for form in formats[::-1]]
+            picked = self._ydl._select_formats(asked, evaluate)
         # [ext<5] and [height^=7], which yt-dlp notices only now, and an index beyond any list.
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             raise BadSelectorError("The format selector compares a field with a value of another kind") from error
@@ -89,6 +92,8 @@ def _check(selector: str) -> None:
         deepest = max(deepest, depth)
     if deepest > _MAX_DEPTH:
         raise BadSelectorError(f"The format selector nests deeper than {_MAX_DEPTH}")
+    # yt-dlp glues what white space parts: "a ll" is "all".
+    selector = selector.replace(" ", "")
     joins = selector.count("+")
     if selector.count(",") + selector.count("/") > _MAX_OPERATORS or joins > _MAX_JOINS:
         raise BadSelectorError(f"The format selector has more than {_MAX_OPERATORS} alternatives or {_MAX_JOINS} joins")

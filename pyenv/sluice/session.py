@@ -1,8 +1,10 @@
 """What Rust calls: `start` once, then a `Session` per worker thread."""
 
 import json
+import os
 import platform
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,7 +67,7 @@ class Session:
         """Extract the page at `url` (http or https, as the client gave it); `options_json` is an object, for now empty.
 
         Returns {"ok": Extraction, "warnings": [...]} (see `project`) or {"error": {"kind": CODE, "message": text,
-        "retry_after"?: seconds}, "warnings": [...]}.
+        "retry_after"?: seconds}, "warnings": [...]}. An `internal` error has a `trace` for the log, too.
         """
         log = Log()
         return _answer(lambda: self._extract(url, log), log)
@@ -128,9 +130,16 @@ def _answer(work: Callable[[], dict[str, Any]], log: Log | None = None) -> str:
         if log is not None:
             result["warnings"] = log.warnings
         return _dump(result)
-    # Anything that gets here is a bug of this package; its text could hold anything, so only its class is told.
+    # Anything that gets here is a bug of this package; its text could hold anything, so only its class and place are
+    # told, and the place to the log alone.
     except BaseException as error:
-        return _dump({"error": failure("internal", f"The extraction broke ({type(error).__name__})"), "warnings": []})
+        failed = failure("internal", f"The extraction broke ({type(error).__name__})")
+        return _dump({"error": {**failed, "trace": _trace(error)}, "warnings": []})
+
+
+def _trace(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{os.path.basename(at.filename)}:{at.lineno} {at.name}" for at in reversed(frames))
 
 
 def _dump(value: dict[str, Any]) -> str:

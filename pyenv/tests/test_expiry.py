@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from sluice.expiry import expiry
@@ -39,3 +41,15 @@ MD5 = "0123456789abcdef" * 2
 )
 def test_expiry(url, expected):
     assert expiry(url, NOW) == expected
+
+
+def test_amazon_counts_in_utc_whatever_the_host(monkeypatch):
+    url = "https://b.s3.amazonaws.com/a?X-Amz-Date=20230714T221320Z&X-Amz-Expires=3600"
+    now = 1_689_372_800  # that date
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert expiry(url, now) == now + 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -118,3 +118,16 @@ def test_the_dearest_selector_that_is_allowed(stored):
 
 def test_garbage_from_the_store_is_an_answer(start):
     assert json.loads(start().select("not json", "b"))["error"]["kind"] == "internal"
+
+
+@pytest.mark.parametrize("selector", ["a ll+a ll", "b+a ll", "(al l,b)+w", "merge all", "mer geal l"])
+def test_white_space_does_not_hide_what_is_refused(stored, selector):
+    session, _, projected = stored
+    assert select(session, projected, selector)["error"]["kind"] == "bad_request"
+
+
+@pytest.mark.parametrize("selector", ["b[url^=https]", "b[url*=h.org]", "b[cookies*=a]", "b[http_headers*=a]"])
+def test_filters_do_not_see_what_clients_must_not(stored, selector):
+    session, _, projected = stored
+    assert select(session, projected, "b[ext=mp4][height=720][protocol=https]") == {"ok": {"format_ids": ["22"]}}
+    assert select(session, projected, selector)["error"]["kind"] == "format_unavailable"

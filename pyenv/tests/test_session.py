@@ -1,12 +1,14 @@
 """The real TikTok extractor over real TLS through a real proxy: what comes out, and what goes wrong."""
 
 import json
+import os
 import sys
 
 import pytest
 from conftest import VIDEO, tiktok_item, tiktok_page
 
 import sluice
+from sluice import engine
 
 
 def extract(session, url=VIDEO):
@@ -193,3 +195,20 @@ def test_warnings_are_cleaned_and_bounded():
     assert all(len(text) <= 500 for text in log.warnings)
     assert log.warnings[0].startswith("see (path)")
     assert "token" not in log.warnings[0]
+
+
+def test_no_child_processes_and_no_key_log(start, monkeypatch, tmp_path):
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    session = start()
+    assert "SSLKEYLOGFILE" not in os.environ
+    with session._ydl(engine.Log()) as ydl:
+        assert ydl.params["js_runtimes"] == {}
+
+
+def test_a_bug_tells_its_place_to_the_log_alone(start, monkeypatch):
+    session = start()
+    monkeypatch.setattr(engine.Ydl, "extract_info", lambda *_args, **_kwargs: {"id": "1", "formats": "secret"})
+    error = extract(session)["error"]
+    assert error["kind"] == "internal"
+    assert "project.py" in error["trace"]
+    assert "secret" not in error["message"] + error["trace"]

@@ -18,24 +18,42 @@ pub struct ClientConnection {
 }
 
 /// A way to end a connection with a TCP reset, which no client can take for a clean end.
+///
+/// Armed, the connection ends with a reset however it ends, even if the whole process is killed. Requested, it
+/// ends at once.
 #[derive(Debug, Clone, Default)]
 pub struct Reset(Arc<ResetState>);
 
 #[derive(Debug, Default)]
 struct ResetState {
     requested: AtomicBool,
+    armed: AtomicBool,
     notify: Notify,
 }
 
 impl Reset {
-    /// Asks for it. The connection's owner carries it out.
+    /// From here on, an end of the connection is a reset. Takes effect with the next write.
+    pub fn arm(&self) {
+        self.0.armed.store(true, Ordering::Release);
+    }
+
+    /// From here on, an end of the connection is an ordinary one.
+    pub fn disarm(&self) {
+        self.0.armed.store(false, Ordering::Release);
+    }
+
+    /// Whether an end of the connection is to be a reset.
+    pub fn is_armed(&self) -> bool {
+        self.0.armed.load(Ordering::Acquire) || self.is_requested()
+    }
+
+    /// Asks for the end, now. The connection's owner carries it out.
     pub fn request(&self) {
         self.0.requested.store(true, Ordering::Release);
         self.0.notify.notify_one();
     }
 
-    /// Whether it was asked for.
-    pub fn is_requested(&self) -> bool {
+    fn is_requested(&self) -> bool {
         self.0.requested.load(Ordering::Acquire)
     }
 

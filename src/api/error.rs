@@ -94,6 +94,8 @@ codes! {
     TooLarge = "too_large", 413, "The request is too large";
     /// The request's URI is too long.
     UriTooLong = "uri_too_long", 414, "The request's URI is too long";
+    /// The request's headers are too long.
+    HeadersTooLarge = "headers_too_large", 431, "The request's headers are too large";
     /// A bug.
     Internal = "internal", 500, "Internal error";
 }
@@ -129,6 +131,10 @@ impl ApiError {
         Self { code, detail: detail.into(), retry_after, allow: None }
     }
 
+    pub(super) fn no_route() -> Self {
+        Self::new(Code::RouteNotFound, "no such path; /openapi.json lists them")
+    }
+
     pub(super) fn missing(parameter: &str) -> Self {
         Self::new(Code::MissingParameter, format!("the parameter `{parameter}` is required"))
     }
@@ -137,13 +143,18 @@ impl ApiError {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}")) }
     }
 
-    /// A bug: the text goes to the log, and the client hears the request's id in the response's headers.
+    /// A bug: the text goes to the log; the client hears the request's id, by which it is found there.
     pub(super) fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "internal error");
-        Self::new(
-            Code::Internal,
-            "something went wrong in this server; its log has more under the request id",
-        )
+        Self::new(Code::Internal, "something went wrong in this server")
+    }
+
+    /// Says the request's id where the detail is all that there is to go by.
+    pub(super) fn with_id(mut self, id: &str) -> Self {
+        if self.code == Code::Internal {
+            self.detail = format!("{}; its log has more under {id}", self.detail);
+        }
+        self
     }
 
     /// `application/problem+json`.
@@ -255,6 +266,7 @@ impl From<RelayError> for ApiError {
     fn from(error: RelayError) -> Self {
         let code = match &error {
             RelayError::Egress(error) if error.is_timeout() => Code::UpstreamTimeout,
+            RelayError::Status(StatusCode::TOO_MANY_REQUESTS) => Code::UpstreamBlocked,
             _ => Code::UpstreamError,
         };
         tracing::info!(error = &error as &dyn std::error::Error, "the upstream gave no stream");

@@ -67,7 +67,7 @@ impl Api {
     {
         let base_url = self.settings.links.base_url(&request);
         let asked = match *request.method() {
-            Method::POST => request::json(request.into_body()).await?,
+            Method::POST => request::json(request).await?,
             _ => ExtractRequest {
                 url: request::parameter(&request, "url"),
                 format: request::parameter(&request, "format"),
@@ -75,7 +75,7 @@ impl Api {
         };
         let page = page(asked.url)?;
         let extraction = self.extractor.extract(&page).await?;
-        let chosen = match asked.format {
+        let chosen = match asked.format.filter(|selector| !selector.is_empty()) {
             Some(selector) => Some(self.extractor.select(&extraction, &selector).await?),
             None => None,
         };

@@ -41,13 +41,18 @@ const TYPES: [(&str, &str); 29] = [
     ("webp", "image/webp"),
 ];
 
-/// `title [id].ext`, as yt-dlp names files.
-pub(super) fn name(metadata: &Metadata, ext: &str) -> String {
+/// `title [id].ext`, or `title [id].language.ext`, as yt-dlp names files.
+pub(super) fn name(metadata: &Metadata, language: Option<&str>, ext: &str) -> String {
     let id = metadata.id.as_deref().unwrap_or("video");
-    match metadata.title.as_deref() {
-        Some(title) => clean(&format!("{title} [{id}]"), ext),
-        None => clean(id, ext),
+    let mut stem = match metadata.title.as_deref() {
+        Some(title) => format!("{title} [{id}]"),
+        None => id.to_owned(),
+    };
+    if let Some(language) = language {
+        stem.push('.');
+        stem.push_str(language);
     }
+    clean(&stem, ext)
 }
 
 /// A file name without control, bidirectional or path characters, and not too long.
@@ -156,7 +161,7 @@ mod tests {
 
     fn named(title: &str) -> String {
         let metadata = Metadata { id: Some("7301".into()), title: Some(title.into()), ..Metadata::default() };
-        name(&metadata, "mp4")
+        name(&metadata, None, "mp4")
     }
 
     #[test]
@@ -176,7 +181,13 @@ mod tests {
             let name = named(&title);
             assert!(name.len() <= MAX_NAME && name.ends_with(" [7301].mp4"), "{name}");
         }
-        assert_eq!(name(&Metadata::default(), "a/../b"), "video.ab");
+        let metadata = Metadata { id: Some("7".into()), title: Some("T".into()), ..Metadata::default() };
+        assert_eq!(name(&metadata, Some("zh-Hans"), "vtt"), "T [7].zh-Hans.vtt");
+        assert_eq!(
+            name(&Metadata::default(), None, "a/../b"),
+            "video.ab",
+            "no dots or slashes in an extension"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The address that links in answers begin with, and who asks.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use http::header::{FORWARDED, HOST};
+use http::header::{FORWARDED, HOST, ORIGIN, VIA};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Request};
 use ipnet::IpNet;
@@ -12,6 +12,9 @@ use super::client::ClientConnection;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// Longest host and port in links, in bytes (RFC 1035 §2.3.4 has 255 for a name).
+const MAX_AUTHORITY: usize = 262;
 
 /// How links are made.
 #[derive(Debug, Clone, Default)]
@@ -51,13 +54,24 @@ impl LinkSettings {
     }
 }
 
-/// Whether a request comes from this very host, and not through a proxy on it.
+/// What proxies add, and browsers for pages of other origins.
+const NOT_LOCAL: [HeaderName; 7] =
+    [FORWARDED, ORIGIN, VIA, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP];
+
+/// Whether a request comes from this very host, as far as can be told: not through a proxy on it, not for a page
+/// of another origin in a browser on it, and not by a name that somebody else points here.
 pub(super) fn is_local<B>(request: &Request<B>) -> bool {
     let Some(connection) = request.extensions().get::<ClientConnection>() else { return false };
     let headers = request.headers();
     connection.peer.ip().to_canonical().is_loopback()
-        && !headers.contains_key(X_FORWARDED_FOR)
-        && !headers.contains_key(FORWARDED)
+        && !NOT_LOCAL.iter().any(|name| headers.contains_key(name))
+        && headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback_name))
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The last value of a comma-separated header: the one that the nearest proxy wrote.
@@ -68,9 +82,17 @@ fn last(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 /// A host with an optional port, and nothing else.
 fn authority(text: &str) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-    let fine = !authority.host().is_empty() && authority.as_str().bytes().all(plain);
-    fine.then(|| authority.to_string())
+    let host = authority.host();
+    // None where a user name stands before it.
+    let port = text.strip_prefix(host)?;
+    let port_is_fine =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let host_is_fine = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.bytes().all(plain) && host.bytes().any(|byte| byte.is_ascii_alphanumeric()),
+    };
+    (host_is_fine && port_is_fine && text.len() <= MAX_AUTHORITY).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -104,6 +126,10 @@ mod tests {
             ("192.0.2.1:9", &[("host", "[::1]:3021")], "http://[::1]:3021"),
             ("192.0.2.1:9", &[("host", "a.example/\"><script>")], "http://127.0.0.1:3021"),
             ("192.0.2.1:9", &[("host", "user@a.example")], "http://127.0.0.1:3021"),
+            ("192.0.2.1:9", &[("host", "a.example:99999")], "http://127.0.0.1:3021"),
+            ("192.0.2.1:9", &[("host", "a.example:")], "http://127.0.0.1:3021"),
+            ("192.0.2.1:9", &[("host", "..")], "http://127.0.0.1:3021"),
+            ("192.0.2.1:9", &[("host", "[]:80")], "http://127.0.0.1:3021"),
             ("192.0.2.1:9", &[], "http://127.0.0.1:3021"),
             ("192.0.2.1:9", &proxied, "http://inner:3021"),
             ("10.1.2.3:9", &proxied, "https://video.example.org"),
@@ -120,6 +146,16 @@ mod tests {
         assert!(is_local(&request("[::1]:9", &[])));
         assert!(is_local(&request("[::ffff:127.0.0.1]:9", &[])));
         assert!(!is_local(&request("192.0.2.1:9", &[])));
-        assert!(!is_local(&request("127.0.0.1:9", &[("x-forwarded-for", "192.0.2.1")])));
+        assert!(is_local(&request("127.0.0.1:9", &[("host", "LocalHost:3021")])));
+        assert!(is_local(&request("127.0.0.1:9", &[("host", "[::1]:3021")])));
+        for header in [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("via", "1.1 proxy"),
+            ("x-real-ip", "192.0.2.1"),
+            ("origin", "https://evil.example"),
+            ("host", "evil.example:3021"),
+        ] {
+            assert!(!is_local(&request("127.0.0.1:9", &[header])), "{header:?}");
+        }
     }
 }

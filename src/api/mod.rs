@@ -29,9 +29,8 @@ use crate::ticket::Sealer;
 
 pub use body::Body;
 pub use cors::Origins;
-use error::{ApiError, Code};
+use error::ApiError;
 pub use links::LinkSettings;
-pub use request::MAX_URI;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -151,11 +150,17 @@ impl Api {
         let headers = request.headers().clone();
         let span = tracing::info_span!("request", id, %method, path);
         let mut response = async {
-            let response = self.route(route, request).await;
+            let result = self.route(route, request).await;
+            let code = result.as_ref().err().map(|error| error.code.as_str());
+            let seed = route.is_some_and(|route| route.endpoint == Endpoint::Tiktok);
+            let response = result.unwrap_or_else(|error| match seed {
+                true => error.with_id(&id).into_seed(),
+                false => error.with_id(&id).into_problem(),
+            });
             let status = response.status().as_u16();
             self.metrics.request(path, status);
             let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(status, millis, "answered");
+            tracing::info!(status, code, millis, "answered");
             response
         }
         .instrument(span)
@@ -167,39 +172,31 @@ impl Api {
         response
     }
 
-    async fn route<B>(&self, route: Option<&Route>, request: Request<B>) -> Response<Body>
+    async fn route<B>(&self, route: Option<&Route>, request: Request<B>) -> Result<Response<Body>, ApiError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
-        let uri_length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-        if uri_length > MAX_URI {
-            return ApiError::new(Code::UriTooLong, format!("the URI is longer than {MAX_URI} bytes"))
-                .into_problem();
+        request::check_head(&request)?;
+        let route = route.ok_or_else(ApiError::no_route)?;
+        if route.endpoint == Endpoint::Metrics && !links::is_local(&request) {
+            // To strangers, with whatever method, there is no such path.
+            return Err(ApiError::no_route());
         }
-        let Some(route) = route else {
-            return ApiError::new(Code::RouteNotFound, "no such path; /openapi.json lists them")
-                .into_problem();
-        };
-        let into_response = match route.endpoint {
-            Endpoint::Tiktok => ApiError::into_seed,
-            _ => ApiError::into_problem,
-        };
         if request.method() == Method::OPTIONS {
-            return cors::preflight(route.methods);
+            return Ok(cors::preflight(route.methods));
         }
         if !route.allows(request.method()) {
-            return into_response(ApiError::method_not_allowed(route.methods));
+            return Err(ApiError::method_not_allowed(route.methods));
         }
-        let result = match route.endpoint {
+        match route.endpoint {
             Endpoint::Extract => self.extract(request).await,
             Endpoint::Tiktok => self.tiktok(request).await,
             Endpoint::Stream => self.stream(request).await,
             Endpoint::Health => Ok(self.health(&request)),
             Endpoint::Ready => self.ready(),
-            Endpoint::Metrics => self.metrics(&request),
+            Endpoint::Metrics => self.metrics(),
             Endpoint::OpenApi => Ok(openapi::answer()),
-        };
-        result.unwrap_or_else(into_response)
+        }
     }
 }
 

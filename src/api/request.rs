@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::Request;
+use http::header::{EXPECT, HOST};
+use http::{Request, Version};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,7 +18,27 @@ const MAX_DISCARDED: usize = 4 << 20;
 /// Longest wait for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest path and query that is taken, in bytes: a token and room for more.
-pub const MAX_URI: usize = 8 << 10;
+const MAX_URI: usize = 8 << 10;
+/// Longest headers that are taken, in bytes, names and values together.
+const MAX_HEADERS: usize = 8 << 10;
+
+/// Checks a request's head. hyper's buffer has room for more than the limits, so that it is we who answer.
+pub(super) fn check_head<B>(request: &Request<B>) -> Result<(), ApiError> {
+    if request.uri().path_and_query().map_or(0, |path| path.as_str().len()) > MAX_URI {
+        return Err(ApiError::new(Code::UriTooLong, format!("the URI is longer than {MAX_URI} bytes")));
+    }
+    let length: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if length > MAX_HEADERS {
+        let detail = format!("the headers are longer than {MAX_HEADERS} bytes");
+        return Err(ApiError::new(Code::HeadersTooLarge, detail));
+    }
+    // RFC 9112 §3.2.
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        return Err(ApiError::new(Code::BadRequest, "a request has one Host header"));
+    }
+    Ok(())
+}
 
 /// The first value of a query parameter; an empty one counts as absent.
 pub(super) fn parameter<B>(request: &Request<B>, name: &str) -> Option<String> {
@@ -26,13 +47,18 @@ pub(super) fn parameter<B>(request: &Request<B>, name: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.into_owned())
 }
 
-/// Reads a JSON object.
-pub(super) async fn json<T, B>(body: B) -> Result<T, ApiError>
+/// Reads a body that is a JSON object.
+pub(super) async fn json<T, B>(request: Request<B>) -> Result<T, ApiError>
 where
     T: DeserializeOwned,
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
-    let bytes = tokio::time::timeout(BODY_TIMEOUT, read(body))
+    let length = request.body().size_hint().lower();
+    if request.headers().contains_key(EXPECT) && length > MAX_BODY as u64 {
+        // It waits for our word before it sends.
+        return Err(too_large());
+    }
+    let bytes = tokio::time::timeout(BODY_TIMEOUT, read(request.into_body()))
         .await
         .map_err(|_| ApiError::new(Code::RequestTimeout, "the request's body did not come in time"))??;
     let malformed =
@@ -61,9 +87,13 @@ where
         bytes.extend_from_slice(&data);
     }
     if discarded > 0 {
-        return Err(ApiError::new(Code::TooLarge, format!("the body is larger than {MAX_BODY} bytes")));
+        return Err(too_large());
     }
     Ok(bytes)
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(Code::TooLarge, format!("the body is larger than {MAX_BODY} bytes"))
 }
 
 #[cfg(test)]
@@ -73,6 +103,25 @@ mod tests {
 
     fn get(uri: &str) -> Request<()> {
         Request::get(uri).body(()).unwrap()
+    }
+
+    fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+        Request::post("/extract").body(Full::new(body.into())).unwrap()
+    }
+
+    #[test]
+    fn heads_have_limits() {
+        let host = |uri: String| Request::get(uri).header(HOST, "a.example");
+        let code = |request: http::request::Builder| {
+            check_head(&request.body(()).unwrap()).map_err(|error| error.code)
+        };
+        assert_eq!(code(host("/".repeat(MAX_URI))), Ok(()));
+        assert_eq!(code(host("/".repeat(MAX_URI + 1))), Err(Code::UriTooLong));
+        assert_eq!(code(host("/".into()).header("x", "y".repeat(MAX_HEADERS - 14))), Ok(()));
+        assert_eq!(code(host("/".into()).header("x", "y".repeat(MAX_HEADERS))), Err(Code::HeadersTooLarge));
+        assert_eq!(code(host("/".into()).header(HOST, "b.example")), Err(Code::BadRequest));
+        assert_eq!(code(Request::get("/")), Err(Code::BadRequest));
+        assert_eq!(code(Request::get("/").version(Version::HTTP_10)), Ok(()));
     }
 
     #[test]
@@ -87,12 +136,12 @@ mod tests {
     async fn bodies_have_a_limit() {
         let object = |length| format!("{{\"url\":\"{}\"}}", "x".repeat(length - 10));
         let within = object(MAX_BODY);
-        assert!(json::<Value, _>(Full::<Bytes>::from(within)).await.is_ok());
+        assert!(json::<Value, _>(post(within)).await.is_ok());
         let over = object(MAX_BODY + 1);
-        let error = json::<Value, _>(Full::<Bytes>::from(over)).await.unwrap_err();
+        let error = json::<Value, _>(post(over)).await.unwrap_err();
         assert_eq!(error.code, Code::TooLarge);
         for text in ["{", "[\"https://a.example/\"]", "null", ""] {
-            let error = json::<Value, _>(Full::<Bytes>::from(text)).await.unwrap_err();
+            let error = json::<Value, _>(post(text)).await.unwrap_err();
             assert_eq!(error.code, Code::BadRequest, "{text}");
         }
     }

@@ -95,23 +95,26 @@ fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) ->
         headers.insert(CONTENT_LENGTH, length.into());
     }
     if request.method() != Method::HEAD {
-        let reset = request.extensions().get::<ClientConnection>().map(|client| client.reset.clone());
-        // HTTP/1.0 ends a body without a length by closing, so that a cut must be a reset to be seen.
-        let by_reset = request.version() < Version::HTTP_11 && length.is_none();
-        let evict = reset.clone().unwrap_or_default();
+        let client = request.extensions().get::<ClientConnection>();
+        let reset = client.map(|client| client.reset.clone()).unwrap_or_default();
+        // HTTP/1.0 may end a body by closing, so that a cut must be a reset to be seen.
+        if request.version() < Version::HTTP_11 {
+            reset.arm();
+        }
+        let evict = reset.clone();
         let stream = opened.into_body(move || evict.request());
-        *response.body_mut() = body::stream(Breaking { stream, reset: reset.filter(|_| by_reset) });
+        *response.body_mut() = body::stream(Disarming { stream, reset });
     }
     response
 }
 
-/// A stream that resets the connection when it breaks, where nothing less would be seen.
-struct Breaking {
+/// A stream that disarms the connection's reset at its proper end.
+struct Disarming {
     stream: StreamBody,
-    reset: Option<Reset>,
+    reset: Reset,
 }
 
-impl hyper::body::Body for Breaking {
+impl hyper::body::Body for Disarming {
     type Data = Bytes;
     type Error = Broken;
 
@@ -120,8 +123,9 @@ impl hyper::body::Body for Breaking {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let frame = ready!(Pin::new(&mut self.stream).poll_frame(cx));
-        if let (Some(Err(_)), Some(reset)) = (&frame, &self.reset) {
-            reset.request();
+        // hyper does not ask for the end of a body whose length it knows.
+        if frame.is_none() || self.stream.size_hint().exact() == Some(0) {
+            self.reset.disarm();
         }
         Poll::Ready(frame)
     }

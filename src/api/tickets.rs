@@ -27,7 +27,7 @@ impl Tickets<'_> {
     /// A link to an item of the extraction; none where `/stream` could not relay it.
     pub(super) fn link(&self, item: Item) -> Result<Option<StreamLink>, ApiError> {
         let Some(ticket) = ticket(self.page, self.extraction, item) else { return Ok(None) };
-        let token = self.api.sealer.seal(&ticket)?;
+        let Some(token) = self.api.sealer.seal(&ticket)? else { return Ok(None) };
         Ok(Some(StreamLink { stream: format!("{}/stream?data={token}", self.base_url), token }))
     }
 }
@@ -35,11 +35,11 @@ impl Tickets<'_> {
 /// The ticket of an item of an extraction.
 pub(super) fn ticket(page: &PageUrl, extraction: &Extraction, item: Item) -> Option<Ticket> {
     let link = extraction.link(&item)?.clone();
-    let ext = match &item {
-        Item::Format(id) => extraction.format(id).and_then(|format| format.info.ext.clone()),
-        Item::Thumbnail => Some(filename::ext_of(&link.url).unwrap_or("jpg").to_owned()),
-        Item::Subtitle { language, ext } => Some(format!("{language}.{ext}")),
+    let (language, ext) = match &item {
+        Item::Format(id) => (None, extraction.format(id).and_then(|format| format.info.ext.as_deref())),
+        Item::Thumbnail => (None, Some(filename::ext_of(&link.url).unwrap_or("jpg"))),
+        Item::Subtitle { language, ext } => (Some(language.as_str()), Some(ext.as_str())),
     };
-    let filename = filename::name(&extraction.metadata, &ext.unwrap_or_default());
+    let filename = filename::name(&extraction.metadata, language, ext.unwrap_or_default());
     Some(Ticket { page: page.as_str().to_owned(), item, filename, link: Some(link) })
 }

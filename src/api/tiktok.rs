@@ -9,13 +9,11 @@ use super::error::{ApiError, Code};
 use super::extract::{ExtractRequest, json, page};
 use super::tickets::{StreamLink, Tickets};
 use super::{Api, request};
-use crate::extract::{FormatInfo, Metadata};
+use crate::extract::{Format, FormatInfo, Metadata};
 use crate::ticket::Item;
 
 /// Domains whose pages this endpoint takes, by the parsed host.
 const DOMAINS: [&str; 4] = ["tiktok.com", "tiktokv.com", "douyin.com", "iesdouyin.com"];
-/// Codecs that nothing plays: TikTok's own H.266.
-const UNPLAYABLE: [&str; 1] = ["bytevc2"];
 /// Smallest picture, by its shorter side, that counts as HD.
 const HD: u64 = 720;
 
@@ -109,7 +107,7 @@ impl Api {
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
         let base_url = self.settings.links.base_url(&request);
-        let asked: ExtractRequest = request::json(request.into_body()).await?;
+        let asked: ExtractRequest = request::json(request).await?;
         let page = page(asked.url)?;
         if !page.is_within(&DOMAINS) {
             let detail = "this endpoint takes TikTok and Douyin pages; /extract takes all others";
@@ -125,11 +123,11 @@ fn answer(tickets: &Tickets<'_>) -> Result<Answer, ApiError> {
     let mut streamable = Vec::new();
     for format in &tickets.extraction.formats {
         if let Some(link) = tickets.link(Item::Format(format.info.format_id.clone()))? {
-            streamable.push((&format.info, link));
+            streamable.push((format, link));
         }
     }
     // The sort is stable: among equals, yt-dlp's order stays.
-    streamable.sort_by_key(|(info, _)| rank(info));
+    streamable.sort_by_key(|(format, _)| rank(format));
     let metadata = &tickets.extraction.metadata;
     Ok(Answer {
         code: 0,
@@ -145,7 +143,10 @@ fn answer(tickets: &Tickets<'_>) -> Result<Answer, ApiError> {
         },
         author: Author { nickname: metadata.channel.clone(), unique_id: metadata.uploader.clone() },
         cover: tickets.link(Item::Thumbnail)?.map(|link| link.stream),
-        audio: streamable.iter().find(|(info, _)| !info.has_picture()).map(|(_, link)| link.stream.clone()),
+        audio: streamable
+            .iter()
+            .find(|(format, _)| !format.info.has_picture())
+            .map(|(_, link)| link.stream.clone()),
         download_link: download_link(&streamable),
         data: Data { video_data: streamable.into_iter().map(video_data).collect() },
     })
@@ -153,18 +154,14 @@ fn answer(tickets: &Tickets<'_>) -> Result<Answer, ApiError> {
 
 /// Sorts the best first: picture with sound before picture alone before sound; what plays before what does
 /// not; the unmarked before the marked; the larger before the smaller; h264 before the rest at the same size.
-fn rank(info: &FormatInfo) -> impl Ord + use<> {
+fn rank(Format { info, unplayable, .. }: &Format) -> impl Ord + use<> {
     let kind = match (info.has_picture(), info.has_sound()) {
         (true, true) => 0,
         (true, false) => 1,
         (false, _) => 2,
     };
     let size = std::cmp::Reverse(size_class(info).unwrap_or(0));
-    (kind, !plays(info), is_watermarked(info), size, !is_h264(info))
-}
-
-fn plays(info: &FormatInfo) -> bool {
-    !info.vcodec.as_deref().is_some_and(|codec| UNPLAYABLE.contains(&codec))
+    (kind, *unplayable, is_watermarked(info), size, !is_h264(info))
 }
 
 fn is_watermarked(info: &FormatInfo) -> bool {
@@ -183,11 +180,12 @@ fn size_class(info: &FormatInfo) -> Option<u64> {
     }
 }
 
-fn download_link(streamable: &[(&FormatInfo, StreamLink)]) -> DownloadLink {
-    let complete = |info: &FormatInfo| info.has_picture() && info.has_sound() && plays(info);
+fn download_link(streamable: &[(&Format, StreamLink)]) -> DownloadLink {
     let best = |wanted: &dyn Fn(&FormatInfo) -> bool| {
-        streamable.iter().find(|(info, _)| wanted(info)).map(|(_, link)| link.stream.clone())
+        let mut playable = streamable.iter().filter(|(format, _)| !format.unplayable);
+        playable.find(|(format, _)| wanted(&format.info)).map(|(_, link)| link.stream.clone())
     };
+    let complete = |info: &FormatInfo| info.has_picture() && info.has_sound();
     let is_hd = |info: &FormatInfo| size_class(info).is_some_and(|class| class >= HD);
     let unmarked = |info: &FormatInfo| complete(info) && !is_watermarked(info);
     let marked = |info: &FormatInfo| complete(info) && is_watermarked(info);
@@ -200,7 +198,7 @@ fn download_link(streamable: &[(&FormatInfo, StreamLink)]) -> DownloadLink {
     }
 }
 
-fn video_data((info, link): (&FormatInfo, StreamLink)) -> VideoData {
+fn video_data((Format { info, .. }, link): (&Format, StreamLink)) -> VideoData {
     let extension = info.ext.clone().unwrap_or_else(|| "mp4".to_owned());
     let quality = size_class(info).map(|class| format!("{class}p"));
     let format = match (info.has_picture(), &quality) {
@@ -232,10 +230,15 @@ fn about(metadata: &Metadata) -> About {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    fn info(id: &str, vcodec: &str, acodec: &str, side: u64) -> FormatInfo {
-        FormatInfo {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::ticket::Link;
+
+    fn format(id: &str, vcodec: &str, acodec: &str, side: u64) -> Format {
+        let info = FormatInfo {
             format_id: id.into(),
             ext: Some(if vcodec == "none" { "mp3" } else { "mp4" }.into()),
             vcodec: Some(vcodec.into()),
@@ -244,32 +247,33 @@ mod tests {
             height: (side > 0).then_some(side * 16 / 9),
             watermarked: Some(id.starts_with("download")),
             ..FormatInfo::default()
-        }
+        };
+        let link = Link { url: String::new(), headers: BTreeMap::new(), cookies: Vec::new() };
+        Format { info, single: true, unplayable: vcodec == "bytevc2", link, rest: Map::new() }
     }
 
-    fn sorted(infos: &[FormatInfo]) -> Vec<(&FormatInfo, StreamLink)> {
-        let mut formats: Vec<_> = infos
-            .iter()
-            .map(|info| (info, StreamLink { stream: info.format_id.clone(), token: String::new() }))
-            .collect();
-        formats.sort_by_key(|(info, _)| rank(info));
+    fn sorted(formats: &[Format]) -> Vec<(&Format, StreamLink)> {
+        let link = |id: &String| StreamLink { stream: id.clone(), token: String::new() };
+        let mut formats: Vec<_> =
+            formats.iter().map(|format| (format, link(&format.info.format_id))).collect();
+        formats.sort_by_key(|(format, _)| rank(format));
         formats
     }
 
     #[test]
     fn the_best_comes_first_and_links_mean_what_they_say() {
         let infos = [
-            info("audio", "none", "mp3", 0),
-            info("silent_1080", "h265", "none", 1080),
-            info("bytevc2_1080", "bytevc2", "aac", 1080),
-            info("h265_1080", "h265", "aac", 1080),
-            info("h265_720", "h265", "aac", 720),
-            info("h264_720", "h264", "aac", 720),
-            info("h264_540", "h264", "aac", 576),
-            info("download", "h264", "aac", 720),
+            format("audio", "none", "mp3", 0),
+            format("silent_1080", "h265", "none", 1080),
+            format("bytevc2_1080", "bytevc2", "aac", 1080),
+            format("h265_1080", "h265", "aac", 1080),
+            format("h265_720", "h265", "aac", 720),
+            format("h264_720", "h264", "aac", 720),
+            format("h264_540", "h264", "aac", 576),
+            format("download", "h264", "aac", 720),
         ];
         let formats = sorted(&infos);
-        let order: Vec<_> = formats.iter().map(|(info, _)| info.format_id.as_str()).collect();
+        let order: Vec<_> = formats.iter().map(|(format, _)| format.info.format_id.as_str()).collect();
         assert_eq!(
             order,
             [
@@ -297,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_absent() {
-        let infos = [info("download", "h264", "aac", 360), info("bytevc2", "bytevc2", "aac", 1080)];
+        let infos = [format("download", "h264", "aac", 360), format("bytevc2", "bytevc2", "aac", 1080)];
         let links = download_link(&sorted(&infos));
         assert_eq!(links.watermark.as_deref(), Some("download"));
         assert!(links.watermark_hd.is_none() && links.no_watermark.is_none() && links.mp3.is_none());

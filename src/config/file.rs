@@ -4,8 +4,12 @@
 //! them.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+
+/// Bytes of a file that are read.
+const MAX_FILE: u64 = 1 << 20;
 
 /// Why a file is not one of settings.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +20,16 @@ pub enum FileError {
     /// A line has no `=`, or no name before it.
     #[error("line {0} is not KEY=value")]
     Line(usize),
-    /// A quote is not closed on its line.
-    #[error("line {0} opens a quote and does not close it")]
+    /// A quote is not closed on its line, or something follows it.
+    #[error("line {0} has a quote that does not end its value")]
     Quote(usize),
 }
 
 pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>, FileError> {
-    parse(&std::fs::read_to_string(path)?)
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE).read_to_string(&mut text)?;
+    // Editors of other systems put a byte order mark in front.
+    parse(text.strip_prefix('\u{feff}').unwrap_or(&text))
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, FileError> {
@@ -58,7 +65,10 @@ fn unquoted(value: &str) -> Option<String> {
     loop {
         match chars.next()? {
             '\\' if quote == '"' => plain.push(chars.next()?),
-            char if char == quote => return Some(plain),
+            char if char == quote => {
+                let rest = chars.as_str().trim_start();
+                return (rest.is_empty() || rest.starts_with('#')).then_some(plain);
+            }
             char => plain.push(char),
         }
     }
@@ -91,5 +101,6 @@ mod tests {
         assert!(matches!(parse("A=1\nnonsense\n"), Err(FileError::Line(2))));
         assert!(matches!(parse("=1"), Err(FileError::Line(1))));
         assert!(matches!(parse("A='1"), Err(FileError::Quote(1))));
+        assert!(matches!(parse("A='1'2"), Err(FileError::Quote(1))));
     }
 }

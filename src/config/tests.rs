@@ -3,8 +3,8 @@ use super::*;
 struct Vars(Vec<(&'static str, String)>);
 
 impl Env for Vars {
-    fn var(&self, name: &str) -> Option<String> {
-        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.clone())
+    fn var_os(&self, name: &str) -> Option<OsString> {
+        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.into())
     }
 }
 
@@ -13,6 +13,7 @@ fn load_with(args: &[&str], vars: &[(&'static str, &str)]) -> Result<Settings, C
     let state = tempfile::tempdir().unwrap();
     let mut vars: Vec<_> = vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     vars.push(("STATE_DIRECTORY", state.path().display().to_string()));
+    vars.push(("PYENV_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/pyenv").to_owned()));
     let args = std::iter::once("sluice").chain(args.iter().copied());
     load(&parse(args).unwrap(), &Vars(vars))
 }
@@ -75,18 +76,40 @@ fn every_bad_value_is_named_at_once_and_no_secret_is_shown() {
         ("CA_FILE", "/nowhere/ca.pem"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("CORS_ORIGINS", "example.org"),
-        ("LOG", "a=b=c"),
+        ("LOG", "verbose"),
         ("LOG_FORMAT", "xml"),
-        ("PYENV_DIR", "/nowhere"),
         ("API_KEYS_FILE", "/etc/keys"),
     ];
-    let error = load_with(&[], &vars).unwrap_err();
+    let error = load_with(&["--pyenv-dir", "/nowhere"], &vars).unwrap_err();
     let text = error.to_string();
-    for (name, _) in vars {
+    for (name, _) in vars.iter().chain(&[("PYENV_DIR", "")]) {
         assert!(text.contains(name), "{name} in {text}");
     }
     assert!(!text.contains("shortsecret") && !text.contains("hushhush"), "{text}");
-    assert_eq!(problems(error).len(), vars.len());
+    assert_eq!(problems(error).len(), vars.len() + 1);
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_key() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().to_str().unwrap();
+    load_with(&["--state-dir", folder, "--port", "1x"], &[]).unwrap_err();
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+    load_with(&["--state-dir", folder], &[]).unwrap();
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+}
+
+#[test]
+fn a_value_that_is_no_text_is_a_problem() {
+    struct Garbage;
+    impl Env for Garbage {
+        fn var_os(&self, name: &str) -> Option<OsString> {
+            use std::os::unix::ffi::OsStringExt;
+            (name == "ENCRYPTION_KEY").then(|| OsString::from_vec(vec![0xff; 32]))
+        }
+    }
+    let error = load(&parse(["sluice"]).unwrap(), &Garbage).unwrap_err();
+    assert!(error.to_string().contains("ENCRYPTION_KEY (environment)"), "{error}");
 }
 
 #[test]

@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use url::{Position, Url};
 
 use crate::api::Origins;
@@ -99,8 +101,8 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
     origins.collect::<Result<_, _>>().map(Origins::Listed)
 }
 
-/// The proxy, and its URL as Python takes it. The message never holds the password.
-pub(super) fn proxy(text: &str) -> Result<(String, Proxy), String> {
+/// The message never holds the password.
+pub(super) fn proxy(text: &str) -> Result<Proxy, String> {
     let url = Url::parse(text).map_err(|_| "it is not a URL".to_owned())?;
     if url.scheme().starts_with("socks") {
         return Err("this version goes through http:// proxies only".to_owned());
@@ -123,7 +125,7 @@ pub(super) fn proxy(text: &str) -> Result<(String, Proxy), String> {
             Some(value)
         }
     };
-    Ok((url.as_str().trim_end_matches('/').to_owned(), Proxy { uri, authorization }))
+    Ok(Proxy { url: url.as_str().trim_end_matches('/').to_owned(), uri, authorization })
 }
 
 fn decoded(text: &str) -> String {
@@ -132,12 +134,22 @@ fn decoded(text: &str) -> String {
     url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).collect()
 }
 
-pub(super) fn readable(text: &str) -> Result<PathBuf, String> {
-    std::fs::File::open(text).map_err(|error| format!("{text}: {error}"))?;
+pub(super) fn pem_file(text: &str) -> Result<PathBuf, String> {
+    let bytes = std::fs::read(text).map_err(|error| format!("{text}: {error}"))?;
+    if !CertificateDer::pem_slice_iter(&bytes).any(|certificate| certificate.is_ok()) {
+        return Err(format!("{text}: no certificate in PEM form is in it"));
+    }
     std::path::absolute(text).map_err(|error| format!("{text}: {error}"))
 }
 
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    // A bare word that is no level would be taken for a target, and silence all others.
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let bare =
+        listed(text).find(|part| !part.contains('=') && !levels.contains(&part.to_lowercase().as_str()));
+    if let Some(word) = bare {
+        return Err(format!("{word:?} is not one of {}", levels.join(", ")));
+    }
     telemetry::check_filter(text).map(|()| text.to_owned())
 }
 

@@ -35,12 +35,20 @@ const POOL_PER_HOST: usize = 4;
 const READ_BUFFER: usize = 16 << 10;
 
 /// An outbound proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
+    /// The whole URL, with user name and password.
+    pub url: String,
     /// `http://host:port/`.
     pub uri: Uri,
     /// `Proxy-Authorization`, where the proxy wants it.
     pub authorization: Option<HeaderValue>,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Proxy({})", self.uri)
+    }
 }
 
 /// Settings of this room.
@@ -62,7 +70,7 @@ pub enum EgressError {
     #[error("no response")]
     Exchange(#[source] ClientError),
     /// Nothing came back in time.
-    #[error("no response within {} s", HEAD_TIMEOUT.as_secs())]
+    #[error("no response in time")]
     Timeout,
 }
 
@@ -116,6 +124,7 @@ impl Egress {
                 request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
             }
         }
+        // The connector keeps its own time; it and the head share this one.
         let response = tokio::time::timeout(CONNECT_TIMEOUT + HEAD_TIMEOUT, self.client.request(request))
             .await
             .map_err(|_| EgressError::Timeout)?;

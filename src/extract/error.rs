@@ -43,6 +43,9 @@ pub struct PageError {
     pub kind: PageErrorKind,
     /// For people; holds no path, address, token, cookie or traceback.
     pub message: String,
+    /// For the log alone: where our Python code failed.
+    #[serde(default)]
+    pub trace: Option<String>,
     /// Seconds after which another try may do.
     #[serde(default)]
     pub retry_after: Option<u32>,

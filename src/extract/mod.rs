@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::egress::Proxy;
 use crate::telemetry::Metrics;
 
 pub use error::{ExtractError, PageError, PageErrorKind};
@@ -34,7 +35,7 @@ pub struct Settings {
     /// One extraction, answered by then.
     pub timeout: Duration,
     /// Proxy that yt-dlp's traffic leaves through.
-    pub proxy: Option<String>,
+    pub proxy: Option<Proxy>,
     /// PEM roots trusted in addition.
     pub ca_file: Option<PathBuf>,
     /// Netscape cookie file, read only.
@@ -45,7 +46,7 @@ impl Settings {
     /// What `sluice.start` in Python takes.
     fn python_config(&self) -> String {
         serde_json::json!({
-            "proxy": self.proxy,
+            "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             // A read that hangs frees its thread not long after its client was told.
@@ -62,6 +63,8 @@ pub struct Versions {
     pub python: String,
     /// yt-dlp's.
     pub yt_dlp: String,
+    /// How many extractors yt-dlp has here.
+    pub extractors: u32,
 }
 
 /// Tagged JSON, as `pyenv/sluice/session.py` writes it.
@@ -110,7 +113,10 @@ impl Extractor {
         let call = Call::Extract { url: page.as_str().to_owned(), options: "{}".to_owned() };
         let started = Instant::now();
         let result = self.call(call).await.map(Arc::new);
-        self.metrics.extraction(result.as_ref().err().map(ExtractError::label), started.elapsed());
+        // What was not begun says nothing about how long it takes.
+        if !matches!(result, Err(ExtractError::Overloaded | ExtractError::Closed)) {
+            self.metrics.extraction(result.as_ref().err().map(ExtractError::label), started.elapsed());
+        }
         result
     }
 
@@ -139,7 +145,9 @@ impl Extractor {
         }
         match tagged.outcome {
             Outcome::Ok(value) => Ok(value),
-            Outcome::Error(PageError { kind: PageErrorKind::Internal, message, .. }) => Err(bug(message)),
+            Outcome::Error(PageError { kind: PageErrorKind::Internal, message, trace, .. }) => {
+                Err(bug(format!("{message} at {}", trace.unwrap_or_default())))
+            }
             Outcome::Error(error) => Err(ExtractError::Page(error)),
         }
     }

@@ -2,7 +2,7 @@
 
 use url::{Host, Url};
 
-/// Longest page URL in bytes, so that a ticket without its link always fits a token.
+/// Longest page URL in bytes, so that a ticket without its link fits a token.
 pub(super) const MAX_URL: usize = 2048;
 /// Marks data that yt-dlp hands to itself inside a URL; it would let a client inject headers and ids.
 const SMUGGLE: &str = "__youtubedl_smuggle";
@@ -37,7 +37,7 @@ impl PageUrl {
         if text.len() > MAX_URL {
             return Err(PageUrlError::TooLong);
         }
-        let url = Url::parse(text.trim()).map_err(|_| PageUrlError::Malformed)?;
+        let mut url = Url::parse(text.trim()).map_err(|_| PageUrlError::Malformed)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(PageUrlError::Scheme);
         }
@@ -47,6 +47,10 @@ impl PageUrl {
         let decoded = percent_decoded(url.as_str());
         if decoded.contains(SMUGGLE) || text.contains(SMUGGLE) {
             return Err(PageUrlError::Smuggled);
+        }
+        // The root's dot means the same host, but extractors do not know it.
+        if let Some(host) = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned) {
+            url.set_host(Some(&host)).map_err(|_| PageUrlError::Malformed)?;
         }
         if url.as_str().len() > MAX_URL {
             return Err(PageUrlError::TooLong);
@@ -67,7 +71,6 @@ impl PageUrl {
     /// Whether the host is one of `domains` or below one of them.
     pub fn is_within(&self, domains: &[&str]) -> bool {
         let Some(Host::Domain(host)) = self.0.host() else { return false };
-        let host = host.strip_suffix('.').unwrap_or(host);
         domains.iter().any(|domain| match host.strip_suffix(domain) {
             Some(prefix) => prefix.is_empty() || prefix.ends_with('.'),
             None => false,
@@ -75,7 +78,7 @@ impl PageUrl {
     }
 }
 
-/// `%5f` and the like, decoded once, as yt-dlp would.
+/// `%5f` and the like, decoded once, as extractors do with URLs that they hand on.
 fn percent_decoded(text: &str) -> String {
     url::form_urlencoded::parse(text.replace(['&', '=', '+'], " ").as_bytes())
         .map(|(name, value)| format!("{name}{value}"))

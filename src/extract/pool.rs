@@ -27,6 +27,14 @@ pub(super) enum Call {
     Select { formats: String, selector: String },
 }
 
+impl Call {
+    /// Whether it goes before what waits, and beyond the queue's limit: it is short, and ends a request that has had
+    /// its extraction.
+    fn is_urgent(&self) -> bool {
+        matches!(self, Self::Select { .. })
+    }
+}
+
 /// A job that a worker has taken.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -126,11 +134,16 @@ impl Pool {
         if state.jobs.len() >= room {
             state.jobs.retain(|job| !job.reply.is_closed());
         }
-        if state.jobs.len() >= room {
+        let urgent = call.is_urgent();
+        if state.jobs.len() >= room && !urgent {
             return Err(Refused::Full);
         }
         let (reply, answer) = oneshot::channel();
-        state.jobs.push_back(Job { call, reply });
+        let job = Job { call, reply };
+        match urgent {
+            true => state.jobs.push_front(job),
+            false => state.jobs.push_back(job),
+        }
         let starting = state.workers - state.warm;
         if state.jobs.len() > state.idle + starting && state.workers < self.0.max_workers {
             spawn(&self.0, &mut state);

@@ -9,7 +9,7 @@ fn call(name: &str) -> Call {
 fn url(job: &Job) -> String {
     match &job.call {
         Call::Extract { url, .. } => url.clone(),
-        Call::Select { .. } => unreachable!("these tests only extract"),
+        Call::Select { selector, .. } => selector.clone(),
     }
 }
 
@@ -69,6 +69,23 @@ async fn skips_a_job_whose_client_has_gone() {
     first.await.unwrap().unwrap();
     assert_eq!(last.await.unwrap(), Ok("last".into()));
     assert_eq!(held.taken.try_iter().collect::<Vec<_>>(), ["last"]);
+}
+
+#[tokio::test]
+async fn a_selection_goes_first_and_has_room_always() {
+    let held = held(1, 1);
+    let first = held.pool.submit(call("1")).unwrap();
+    assert_eq!(held.taken.recv().unwrap(), "1");
+    let second = held.pool.submit(call("2")).unwrap();
+    let select = Call::Select { formats: "[]".into(), selector: "best".into() };
+    let selection = held.pool.submit(select).unwrap();
+    for _ in 0..3 {
+        held.go.send(()).unwrap();
+    }
+    for answer in [first, selection, second] {
+        answer.await.unwrap().unwrap();
+    }
+    assert_eq!(held.taken.try_iter().collect::<Vec<_>>(), ["best", "2"]);
 }
 
 #[tokio::test]

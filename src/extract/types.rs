@@ -159,6 +159,9 @@ pub struct Format {
     /// Whether it is one plain file over `http` or `https`, which `/stream` can relay.
     #[serde(default)]
     pub single: bool,
+    /// Whether no player is known to play it.
+    #[serde(default)]
+    pub unplayable: bool,
     /// Where it is.
     #[serde(flatten)]
     pub link: Link,

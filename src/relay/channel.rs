@@ -8,6 +8,10 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+/// What a piece costs at least, in bytes: its place in the queue and its share of a buffer. Without it a CDN
+/// that sends single bytes would fill memory within the bound.
+const PIECE: usize = 512;
+
 /// The body could not be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream broke before the body was complete")]
@@ -26,11 +30,14 @@ enum Sending {
 
 struct State {
     queue: VecDeque<Bytes>,
-    /// Bytes in `queue`.
+    /// Cost of what is in `queue`, in bytes.
     held: usize,
     sending: Sending,
     receiving: bool,
-    sender: Option<Waker>,
+    /// The sender, waiting for room.
+    for_room: Option<Waker>,
+    /// The sender, waiting for the receiver's end.
+    for_end: Option<Waker>,
     receiver: Option<Waker>,
 }
 
@@ -46,14 +53,15 @@ impl Shared {
     }
 }
 
-/// A channel that holds at most `limit` bytes, for a body of `length` bytes where that is known.
+/// A channel that holds at most `limit` bytes (but always one piece), for a body of `length` bytes where that is known.
 pub(super) fn channel(limit: usize, length: Option<u64>) -> (Sender, Receiver) {
     let state = State {
         queue: VecDeque::new(),
         held: 0,
         sending: Sending::Open,
         receiving: true,
-        sender: None,
+        for_room: None,
+        for_end: None,
         receiver: None,
     };
     let shared = Arc::new(Shared { state: Mutex::new(state), limit: limit.max(1) });
@@ -79,11 +87,11 @@ impl Sender {
         }
         let room = self.0.limit.saturating_sub(state.held);
         if room == 0 {
-            state.sender = Some(cx.waker().clone());
+            state.for_room = Some(cx.waker().clone());
             return Poll::Pending;
         }
         let piece = bytes.split_to(bytes.len().min(room));
-        state.held += piece.len();
+        state.held += cost(&piece);
         state.queue.push_back(piece);
         let receiver = state.receiver.take();
         drop(state);
@@ -98,7 +106,7 @@ impl Sender {
             if !state.receiving {
                 return Poll::Ready(());
             }
-            state.sender = Some(cx.waker().clone());
+            state.for_end = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -152,8 +160,8 @@ impl Body for Receiver {
                 }
             };
         };
-        state.held -= bytes.len();
-        let sender = state.sender.take();
+        state.held -= cost(&bytes);
+        let sender = state.for_room.take();
         drop(state);
         wake(sender);
         if let Some(left) = &mut self.left {
@@ -178,10 +186,14 @@ impl Drop for Receiver {
         state.receiving = false;
         state.queue.clear();
         state.held = 0;
-        let sender = state.sender.take();
+        let wakers = [state.for_room.take(), state.for_end.take()];
         drop(state);
-        wake(sender);
+        wakers.into_iter().for_each(wake);
     }
+}
+
+fn cost(piece: &Bytes) -> usize {
+    piece.len().max(PIECE)
 }
 
 fn wake(waker: Option<Waker>) {
@@ -217,18 +229,37 @@ mod tests {
 
     #[tokio::test]
     async fn never_holds_more_than_its_limit() {
-        let (mut sender, mut body) = channel(4, None);
-        let sending = tokio::spawn(async move {
-            sender.send(Bytes::from_static(b"0123456789")).await.unwrap();
-            sender.complete();
-        });
-        let mut all = Vec::new();
-        while let Some(piece) = next(&mut body).await {
-            all.extend_from_slice(&piece.unwrap());
-            assert!(body.shared.lock().held <= 4);
+        const LIMIT: usize = 2000;
+        for chunk in [1, 100, 1500, 10_000] {
+            let (mut sender, mut body) = channel(LIMIT, None);
+            let whole: Vec<u8> = (0..30_000_u32).map(|at| at.to_le_bytes()[0]).collect();
+            let parts: Vec<Bytes> = whole.chunks(chunk).map(Bytes::copy_from_slice).collect();
+            let sending = tokio::spawn(async move {
+                for part in parts {
+                    sender.send(part).await.unwrap();
+                }
+                sender.complete();
+            });
+            let mut all = Vec::new();
+            let mut fullest = 0;
+            loop {
+                // Lets the sender put in all that it may.
+                tokio::task::yield_now().await;
+                let state = body.shared.lock();
+                let (held, pieces) = (state.held, state.queue.len());
+                drop(state);
+                assert!(
+                    held < LIMIT + PIECE && pieces <= LIMIT / PIECE + 1,
+                    "{held} bytes in {pieces} pieces"
+                );
+                fullest = fullest.max(held);
+                let Some(piece) = next(&mut body).await else { break };
+                all.extend_from_slice(&piece.unwrap());
+            }
+            assert_eq!(all, whole);
+            assert!(fullest >= LIMIT, "the sender never filled it");
+            sending.await.unwrap();
         }
-        assert_eq!(all, b"0123456789");
-        sending.await.unwrap();
     }
 
     #[tokio::test]

@@ -81,6 +81,8 @@ impl Opened {
         [ETAG, LAST_MODIFIED]
             .into_iter()
             .filter_map(|name| self.response.headers().get(&name).map(|value| (name, value)))
+            // Visible ASCII alone: what else may stand there serves nobody.
+            .filter(|(_, value)| value.to_str().is_ok())
     }
 
     /// Starts to move the bytes. `evict` is called once if the client does not read for the longest silence:

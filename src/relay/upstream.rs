@@ -1,5 +1,7 @@
 //! The request to the CDN: headers, cookies, redirects, and the checks of the answer's head.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
@@ -7,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use url::Url;
 
 use super::cookies;
@@ -16,6 +18,9 @@ use crate::ticket::Link;
 
 /// Most redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
+
+/// Longest wait for the head of the answer, over all redirects.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Headers of a format that are ours, or the connection's, to set.
 const NOT_FORWARDED: [HeaderName; 12] = [
@@ -56,13 +61,17 @@ pub enum RelayError {
     Unframed,
 }
 
-/// Fetches a link's bytes: the whole of them, from the start.
+/// Fetches a link's bytes: the whole of them, from the start. Gives up after [`DEADLINE`].
 pub(super) async fn fetch(egress: &Egress, link: &Link) -> Result<Response<Incoming>, RelayError> {
+    tokio::time::timeout(DEADLINE, follow(egress, link)).await.map_err(|_| EgressError::Timeout)?
+}
+
+async fn follow(egress: &Egress, link: &Link) -> Result<Response<Incoming>, RelayError> {
     let mut url = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
-    let first_host = url.host_str().map(str::to_owned);
+    let first_origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {
-        let same_host = url.host_str().map(str::to_owned) == first_host;
-        let response = egress.send(request(link, &url, same_host)?).await?;
+        let same_origin = url.origin() == first_origin;
+        let response = egress.send(request(link, &url, same_origin)?).await?;
         if !response.status().is_redirection() {
             return check(response, &url);
         }
@@ -71,7 +80,7 @@ pub(super) async fn fetch(egress: &Egress, link: &Link) -> Result<Response<Incom
     Err(RelayError::Redirects)
 }
 
-fn request(link: &Link, url: &Url, same_host: bool) -> Result<Request<Empty<Bytes>>, RelayError> {
+fn request(link: &Link, url: &Url, same_origin: bool) -> Result<Request<Empty<Bytes>>, RelayError> {
     let mut address = url.clone();
     address.set_fragment(None);
     let uri: Uri = address.as_str().parse().map_err(|_| RelayError::BadLink)?;
@@ -82,7 +91,7 @@ fn request(link: &Link, url: &Url, same_host: bool) -> Result<Request<Empty<Byte
         let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
             continue;
         };
-        if !NOT_FORWARDED.contains(&name) && (same_host || name != AUTHORIZATION) {
+        if !NOT_FORWARDED.contains(&name) && (same_origin || name != AUTHORIZATION) {
             headers.insert(name, value);
         }
     }
@@ -110,11 +119,14 @@ fn check(response: Response<Incoming>, url: &Url) -> Result<Response<Incoming>, 
         return Err(RelayError::Status(response.status()));
     }
     let headers = response.headers();
-    let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(CONTENT_ENCODING).iter().any(encoded) {
+    let all_are = |name, only: &[u8]| {
+        headers.get_all(name).iter().all(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(only))
+    };
+    // Any other transfer coding would also make hyper read until the connection ends (RFC 9112 §6.3).
+    if !all_are(CONTENT_ENCODING, b"identity") || !all_are(TRANSFER_ENCODING, b"chunked") {
         return Err(RelayError::Encoded);
     }
-    let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let framed = headers.contains_key(TRANSFER_ENCODING) || response.body().size_hint().exact().is_some();
     // Without framing only TLS's close_notify tells the end (rustls reports its absence as an error).
     if !framed && url.scheme() != "https" {
         return Err(RelayError::Unframed);
@@ -139,7 +151,7 @@ mod tests {
         ];
         Link {
             url: "https://cdn.example/a".into(),
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             cookies: vec![Cookie {
                 name: "c".into(),
                 value: "1".into(),

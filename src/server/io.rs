@@ -11,23 +11,39 @@ use tokio::net::TcpStream;
 
 use crate::api::client::Reset;
 
+/// Bytes that the kernel takes for a client before it says that its buffer is full. Small, so that a client that
+/// reads slowly is seen to read, and one that does not read costs little (tcp(7), `TCP_NOTSENT_LOWAT`).
+const UNSENT: u32 = 64 << 10;
+
 pub(super) struct ConnectionIo {
     stream: TcpStream,
     reset: Reset,
+    /// Whether the socket's close is set to be a reset.
+    armed: bool,
 }
 
 impl ConnectionIo {
     pub(super) fn new(stream: TcpStream, reset: Reset) -> Self {
-        Self { stream, reset }
+        // Without the first, small answers wait for the client's acknowledgement; if one fails, it goes without.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+        Self { stream, reset, armed: false }
+    }
+
+    /// Brings the socket in line with what is asked for: closing with a linger of zero sends RST (socket(7)).
+    fn sync(&mut self) {
+        let armed = self.reset.is_armed();
+        if armed != self.armed {
+            self.armed = armed;
+            // A socket that refuses it is gone already.
+            let _ = SockRef::from(&self.stream).set_linger(armed.then_some(Duration::ZERO));
+        }
     }
 }
 
 impl Drop for ConnectionIo {
     fn drop(&mut self) {
-        if self.reset.is_requested() {
-            // Closing with a linger of zero sends RST (socket(7)). A socket that refuses it is gone already.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        }
+        self.sync();
     }
 }
 
@@ -43,6 +59,7 @@ impl AsyncRead for ConnectionIo {
 
 impl AsyncWrite for ConnectionIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.sync();
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -51,7 +68,8 @@ impl AsyncWrite for ConnectionIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.reset.is_requested() {
+        self.sync();
+        if self.armed {
             // A shutdown would send FIN, which says that all is well.
             return Poll::Ready(Ok(()));
         }
@@ -67,6 +85,7 @@ impl AsyncWrite for ConnectionIo {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.sync();
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 }

@@ -3,11 +3,13 @@
 mod io;
 mod listen;
 
+use std::convert::Infallible;
 use std::io as std_io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
 use crate::api::Api;
 use crate::api::client::{ClientConnection, Reset};
@@ -25,8 +26,9 @@ pub use listen::{ListenError, bind};
 
 /// Longest wait for a request's head, from the connection's start or the last answer's end.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-/// hyper's buffer per connection in bytes: the longest head, and what lies between a stream and its socket.
-const BUFFER: usize = 16 << 10;
+/// hyper's buffer per connection in bytes: the longest head (beyond it hyper answers 431 without a body), and what
+/// lies between a stream and its socket.
+const BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -47,25 +49,14 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let mut accepting = JoinSet::new();
-    let (connections, mut accepted) = tokio::sync::mpsc::channel(1);
-    for listener in listeners {
-        accepting.spawn(accept(listener, connections.clone()));
+    let accepting = listeners.iter().map(|listener| accept(listener, &api, &graceful));
+    tokio::select! {
+        biased;
+        () = shutdown => {}
+        _ = join_all(accepting) => {}
     }
-    drop(connections);
-    tokio::pin!(shutdown);
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            Some((stream, peer)) = accepted.recv() => {
-                tokio::spawn(serve(stream, peer, Arc::clone(&api), graceful.watcher()));
-            }
-        }
-    }
-    // Closes the listeners: new clients are refused, and go to another server if there is one.
-    accepting.shutdown().await;
-    drop(accepted);
+    // New clients are refused from here on, and go to another server if there is one.
+    drop(listeners);
     api.drain();
     let left = graceful.count();
     tracing::info!(connections = left, seconds = drain.as_secs(), "draining");
@@ -75,13 +66,11 @@ pub async fn run(
     }
 }
 
-async fn accept(listener: TcpListener, connections: tokio::sync::mpsc::Sender<(TcpStream, SocketAddr)>) {
+async fn accept(listener: &TcpListener, api: &Arc<Api>, graceful: &GracefulShutdown) -> Infallible {
     loop {
         match listener.accept().await {
-            Ok(connection) => {
-                if connections.send(connection).await.is_err() {
-                    return;
-                }
+            Ok((stream, peer)) => {
+                tokio::spawn(serve(stream, peer, Arc::clone(api), graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -100,14 +89,12 @@ fn is_of_one_connection(error: &std_io::Error) -> bool {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, api: Arc<Api>, watcher: Watcher) {
     let Ok(local) = stream.local_addr() else { return };
-    // Without it, small answers wait for the client's acknowledgement; if it fails, they do.
-    let _ = stream.set_nodelay(true);
     let reset = Reset::default();
     let client = ClientConnection { peer, local, reset: reset.clone() };
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client.clone());
         let api = Arc::clone(&api);
-        async move { Ok::<_, std::convert::Infallible>(api.handle(request).await) }
+        async move { Ok::<_, Infallible>(api.handle(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

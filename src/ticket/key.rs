@@ -1,8 +1,8 @@
 //! Key material for tokens: where it may come from and what is refused.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -73,13 +73,18 @@ pub fn state_key(folder: &Path) -> Result<KeyMaterial, KeyError> {
     let path = folder.join(FILE_NAME);
     match read(&path) {
         Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-        other => return other,
+        other => {
+            // A copy or a restore may have opened it to others. Where it is not ours to change, it stays.
+            let _ = std::fs::set_permissions(&path, Permissions::from_mode(0o600));
+            return other;
+        }
     }
     std::fs::create_dir_all(folder)?;
     // Written whole under another name and linked into place: a crash leaves no half key, and of two servers
     // that start together both use the one that was first.
-    let draft = folder.join(format!(".{FILE_NAME}.{}", std::process::id()));
-    let written = write_new(&draft, random_text()?.as_bytes());
+    let secret = random_text()?;
+    let draft = folder.join(format!(".{FILE_NAME}.{}", &random_text()?[..16]));
+    let written = write_new(&draft, secret.as_bytes());
     let linked = written.and_then(|()| match std::fs::hard_link(&draft, &path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
@@ -97,7 +102,7 @@ fn read(path: &Path) -> Result<KeyMaterial, KeyError> {
 }
 
 fn write_new(path: &Path, secret: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(secret)?;
     file.sync_all()
 }

@@ -12,6 +12,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 struct State {
     lines: Vec<String>,
     ended: bool,
+    closing: bool,
 }
 
 /// What a process has written to stderr.
@@ -34,11 +35,20 @@ impl Log {
                 writer.state.lock().unwrap().lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                 writer.changed.notify_all();
                 line.clear();
+                if writer.state.lock().unwrap().closing {
+                    break;
+                }
             }
+            drop(stderr);
             writer.state.lock().unwrap().ended = true;
             writer.changed.notify_all();
         });
         log
+    }
+
+    /// Closes the pipe after the next line: what the process writes then fails.
+    pub fn close_after_next(&self) {
+        self.state.lock().unwrap().closing = true;
     }
 
     /// All lines so far.

@@ -91,6 +91,14 @@ impl TestServer {
         self.log.wait_for(text)
     }
 
+    /// Makes every write of the server to its standard error fail from here on.
+    pub fn close_log(&self) {
+        self.log.close_after_next();
+        // Any request writes a line.
+        let _ = super::client::get(&self.url("/health"));
+        assert!(self.log.wait_for_end());
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();

@@ -8,7 +8,7 @@ import common
 
 def run(runs: int) -> str:
     """Boot each side `runs` times."""
-    figures = ["boot", "boot_cpu", "first", "rss", "pss", "idle_rss", "first_rss"]
+    figures = ["boot", "boot_cpu", "rss", "pss", "idle_rss", "first", "first_rss"]
     ours: dict[str, list[float]] = {name: [] for name in figures}
     theirs: dict[str, list[float]] = {name: [] for name in figures}
 
@@ -44,10 +44,10 @@ def run(runs: int) -> str:
     names = {
         "boot": "from spawn to `/ready` (seed: `/health`), ms",
         "boot_cpu": "CPU until then, ms",
-        "first": "boot and first extraction, ms",
-        "rss": "RSS then, MB",
-        "pss": "PSS then, MB",
+        "rss": "RSS at that moment, MB",
+        "pss": "PSS at that moment, MB",
         "idle_rss": "RSS when all first workers are warm, MB",
+        "first": "from spawn to the answer of the first extraction, ms",
         "first_rss": "RSS after the first extraction, MB",
     }
     rows = [common.Row(names[name], ours[name], theirs[name], int("rss" in name or "pss" in name)) for name in figures]
