@@ -1,9 +1,9 @@
 //! Links the bundled CPython that `pyenv/build` makes.
 //!
 //! The whole archive goes into the executable and its C API is exported, because the extension modules
-//! of the standard library and of site-packages resolve `Py*` symbols from the process. Static is the
-//! default because it is the faster of the two (docs/measurements.md); `SLUICE_LINK_PYTHON=shared`
-//! links the shared library instead, to measure that claim again.
+//! of the standard library and of site-packages resolve `Py*` symbols from the process. Static and shared
+//! are equally fast (docs/measurements.md); static it is, because the binary then needs no library of
+//! ours to be found at start. `SLUICE_LINK_PYTHON=shared` links the shared one, to measure again.
 
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts by the environment")]
 
