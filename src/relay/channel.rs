@@ -245,9 +245,10 @@ mod tests {
             loop {
                 // Lets the sender put in all that it may.
                 tokio::task::yield_now().await;
-                let state = body.shared.lock();
-                let (held, pieces) = (state.held, state.queue.len());
-                drop(state);
+                let (held, pieces) = {
+                    let state = body.shared.lock();
+                    (state.held, state.queue.len())
+                };
                 assert!(
                     held < LIMIT + PIECE && pieces <= LIMIT / PIECE + 1,
                     "{held} bytes in {pieces} pieces"
