@@ -17,6 +17,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[;,.]? ?please report this issue on .*", re.IGNORECASE), ""),
     (re.compile(r" \(caused by .*", re.IGNORECASE), ""),
     (re.compile(r"[ ,:(']{0,5}\b[A-Za-z]{1,60}Error\(.*"), ""),  # the repr of an exception
+    (re.compile(r"\(['\"]([^'\"]*)['\"]?$"), r"\1"),  # what is left of a tuple with one in it
     (re.compile(r"[.,]? ?Also see https?://github\.com/yt-dlp/.*"), ""),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/@]+@"), r"\1"),  # user:password@
     (re.compile(r"(?i)(https?://[^\s?#'\"<>]+)[?#][^\s'\"<>]*"), r"\1"),

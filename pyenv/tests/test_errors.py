@@ -114,6 +114,7 @@ def test_sentences_are_in_the_release(key, kind):
         ("Failed: NewConnectionError('host', 5)", "Failed"),
         ("two\r\nlines", "two lines"),
         ("half \ud83d of one", "half ? of one"),
+        ("Unable: ('Unable to connect to proxy', OSError('Tunnel failed'))", "Unable: Unable to connect to proxy"),
     ],
 )
 def test_clean(text, expected):

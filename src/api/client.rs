@@ -37,7 +37,7 @@ impl Reset {
         self.0.armed.store(true, Ordering::Release);
     }
 
-    /// From here on, an end of the connection is an ordinary one.
+    /// Once all that was written is out, an end of the connection is an ordinary one.
     pub fn disarm(&self) {
         self.0.armed.store(false, Ordering::Release);
     }

@@ -98,7 +98,7 @@ fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) ->
         let client = request.extensions().get::<ClientConnection>();
         let reset = client.map(|client| client.reset.clone()).unwrap_or_default();
         // HTTP/1.0 may end a body by closing, so that a cut must be a reset to be seen.
-        if request.version() < Version::HTTP_11 {
+        if request.version() < Version::HTTP_11 && length != Some(0) {
             reset.arm();
         }
         let evict = reset.clone();
@@ -131,7 +131,12 @@ impl hyper::body::Body for Disarming {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+        // Nor of one that says after its last frame that this was it.
+        let ended = self.stream.is_end_stream();
+        if ended {
+            self.reset.disarm();
+        }
+        ended
     }
 
     fn size_hint(&self) -> SizeHint {

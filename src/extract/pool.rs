@@ -76,7 +76,7 @@ struct State {
     jobs: VecDeque<Job>,
     workers: usize,
     warm: usize,
-    idle: usize,
+    busy: usize,
     started: usize,
     closed: bool,
 }
@@ -130,7 +130,8 @@ impl Pool {
         if state.closed {
             return Err(Refused::Closed);
         }
-        let room = self.0.max_queue + state.idle;
+        // A job for which a worker is free, starts, or may be started does not wait for long.
+        let room = self.0.max_queue + self.0.max_workers - state.busy;
         if state.jobs.len() >= room {
             state.jobs.retain(|job| !job.reply.is_closed());
         }
@@ -144,8 +145,7 @@ impl Pool {
             true => state.jobs.push_front(job),
             false => state.jobs.push_back(job),
         }
-        let starting = state.workers - state.warm;
-        if state.jobs.len() > state.idle + starting && state.workers < self.0.max_workers {
+        if state.jobs.len() > state.workers - state.busy && state.workers < self.0.max_workers {
             spawn(&self.0, &mut state);
         }
         drop(state);
@@ -179,12 +179,7 @@ impl Pool {
 
     pub(super) fn stats(&self) -> PoolStats {
         let state = self.0.lock();
-        PoolStats {
-            workers: state.workers,
-            busy: state.warm - state.idle,
-            warm: state.warm,
-            queued: state.jobs.len(),
-        }
+        PoolStats { workers: state.workers, busy: state.busy, warm: state.warm, queued: state.jobs.len() }
     }
 }
 
@@ -198,6 +193,7 @@ impl Drop for Pool {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     warm: AtomicBool,
+    busy: AtomicBool,
 }
 
 impl Worker {
@@ -218,18 +214,19 @@ impl Worker {
     pub(super) fn next(&self) -> Option<Job> {
         self.ready();
         let mut state = self.shared.lock();
+        state.busy -= usize::from(self.busy.swap(false, Ordering::Relaxed));
         loop {
             while let Some(job) = state.jobs.pop_front() {
                 if !job.reply.is_closed() {
+                    self.busy.store(true, Ordering::Relaxed);
+                    state.busy += 1;
                     return Some(job);
                 }
             }
             if state.closed {
                 return None;
             }
-            state.idle += 1;
             state = self.shared.change.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
         }
     }
 }
@@ -239,6 +236,7 @@ impl Drop for Worker {
         let mut state = self.shared.lock();
         state.workers -= 1;
         state.warm -= usize::from(self.warm.load(Ordering::Relaxed));
+        state.busy -= usize::from(self.busy.load(Ordering::Relaxed));
         if state.workers == 0 {
             // Nobody is left to take them: their clients hear it at once, and the next job starts a worker.
             state.jobs.clear();
@@ -252,7 +250,8 @@ fn spawn(shared: &Arc<Shared>, state: &mut State) {
     state.started += 1;
     state.workers += 1;
     let spawned = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
-        let worker = Worker { shared: worker_shared, warm: AtomicBool::new(false) };
+        let worker =
+            Worker { shared: worker_shared, warm: AtomicBool::new(false), busy: AtomicBool::new(false) };
         if let Err(error) = (worker.shared.body)(&worker) {
             tracing::error!(%error, "an extraction worker ended");
         }

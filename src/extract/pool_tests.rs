@@ -105,6 +105,20 @@ async fn grows_to_its_maximum_and_no_further() {
 }
 
 #[tokio::test]
+async fn without_a_queue_every_worker_still_gets_its_job() {
+    let held = held(3, 0);
+    // At once, whether or not the workers have begun to wait.
+    let answers: Vec<_> = (0..3).map(|n| held.pool.submit(call(&n.to_string())).unwrap()).collect();
+    assert_eq!(held.pool.submit(call("more")).unwrap_err(), Refused::Full);
+    for _ in 0..3 {
+        held.go.send(()).unwrap();
+    }
+    for answer in answers {
+        answer.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_lost_worker_ends_its_job_and_is_replaced() {
     let pool = Pool::start(1, 10, |worker| {
         while let Some(job) = worker.next() {

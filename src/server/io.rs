@@ -30,20 +30,30 @@ impl ConnectionIo {
         Self { stream, reset, armed: false }
     }
 
-    /// Brings the socket in line with what is asked for: closing with a linger of zero sends RST (socket(7)).
-    fn sync(&mut self) {
-        let armed = self.reset.is_armed();
-        if armed != self.armed {
-            self.armed = armed;
-            // A socket that refuses it is gone already.
-            let _ = SockRef::from(&self.stream).set_linger(armed.then_some(Duration::ZERO));
+    /// Before bytes go out that only a proper end makes whole.
+    fn arm(&mut self) {
+        if self.reset.is_armed() && !self.armed {
+            self.set_armed(true);
         }
+    }
+
+    /// Once hyper has written all that it had: only then is the end that it asked for a proper one.
+    fn disarm(&mut self) {
+        if self.armed && !self.reset.is_armed() {
+            self.set_armed(false);
+        }
+    }
+
+    fn set_armed(&mut self, armed: bool) {
+        self.armed = armed;
+        // Closing with a linger of zero sends RST (socket(7)). A socket that refuses it is gone already.
+        let _ = SockRef::from(&self.stream).set_linger(armed.then_some(Duration::ZERO));
     }
 }
 
 impl Drop for ConnectionIo {
     fn drop(&mut self) {
-        self.sync();
+        self.arm();
     }
 }
 
@@ -59,16 +69,17 @@ impl AsyncRead for ConnectionIo {
 
 impl AsyncWrite for ConnectionIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.sync();
+        self.arm();
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.disarm();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.sync();
+        self.disarm();
         if self.armed {
             // A shutdown would send FIN, which says that all is well.
             return Poll::Ready(Ok(()));
@@ -85,7 +96,7 @@ impl AsyncWrite for ConnectionIo {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.sync();
+        self.arm();
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 }
