@@ -35,17 +35,34 @@ impl Call {
     }
 }
 
+/// A job that waits.
+struct Queued {
+    call: Call,
+    reply: oneshot::Sender<Answer>,
+}
+
 /// A job that a worker has taken.
-#[derive(Debug)]
 pub(super) struct Job {
     pub(super) call: Call,
     reply: oneshot::Sender<Answer>,
+    busy: Busy,
 }
 
 impl Job {
     /// Answers it. The client may have left meanwhile, which is nobody's error.
     pub(super) fn answer(self, answer: Answer) {
+        // First, so that a client that has its answer finds the worker free.
+        drop(self.busy);
         let _ = self.reply.send(answer);
+    }
+}
+
+/// Counts a worker as busy, from taking a job to answering or losing it.
+struct Busy(Arc<Shared>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.lock().busy -= 1;
     }
 }
 
@@ -73,7 +90,7 @@ pub struct PoolStats {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<Queued>,
     workers: usize,
     warm: usize,
     busy: usize,
@@ -140,7 +157,7 @@ impl Pool {
             return Err(Refused::Full);
         }
         let (reply, answer) = oneshot::channel();
-        let job = Job { call, reply };
+        let job = Queued { call, reply };
         match urgent {
             true => state.jobs.push_front(job),
             false => state.jobs.push_back(job),
@@ -193,7 +210,6 @@ impl Drop for Pool {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     warm: AtomicBool,
-    busy: AtomicBool,
 }
 
 impl Worker {
@@ -214,13 +230,11 @@ impl Worker {
     pub(super) fn next(&self) -> Option<Job> {
         self.ready();
         let mut state = self.shared.lock();
-        state.busy -= usize::from(self.busy.swap(false, Ordering::Relaxed));
         loop {
-            while let Some(job) = state.jobs.pop_front() {
-                if !job.reply.is_closed() {
-                    self.busy.store(true, Ordering::Relaxed);
+            while let Some(Queued { call, reply }) = state.jobs.pop_front() {
+                if !reply.is_closed() {
                     state.busy += 1;
-                    return Some(job);
+                    return Some(Job { call, reply, busy: Busy(Arc::clone(&self.shared)) });
                 }
             }
             if state.closed {
@@ -236,7 +250,6 @@ impl Drop for Worker {
         let mut state = self.shared.lock();
         state.workers -= 1;
         state.warm -= usize::from(self.warm.load(Ordering::Relaxed));
-        state.busy -= usize::from(self.busy.load(Ordering::Relaxed));
         if state.workers == 0 {
             // Nobody is left to take them: their clients hear it at once, and the next job starts a worker.
             state.jobs.clear();
@@ -250,8 +263,7 @@ fn spawn(shared: &Arc<Shared>, state: &mut State) {
     state.started += 1;
     state.workers += 1;
     let spawned = thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
-        let worker =
-            Worker { shared: worker_shared, warm: AtomicBool::new(false), busy: AtomicBool::new(false) };
+        let worker = Worker { shared: worker_shared, warm: AtomicBool::new(false) };
         if let Err(error) = (worker.shared.body)(&worker) {
             tracing::error!(%error, "an extraction worker ended");
         }
