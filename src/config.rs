@@ -272,12 +272,5 @@ impl Reader<'_> {
     }
 }
 
-/// For tests and for [`command`]'s callers: parses an argument list.
-pub fn parse<I: IntoIterator<Item = T>, T: Into<OsString> + Clone>(
-    args: I,
-) -> Result<ArgMatches, clap::Error> {
-    command().try_get_matches_from(args)
-}
-
 #[cfg(test)]
 mod tests;

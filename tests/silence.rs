@@ -1,8 +1,8 @@
 //! Silence: an upstream that stops sending, and a client that stops reading.
 
 use crate::support::client;
+use crate::support::stage::Fault;
 use crate::support::stage::tiktok::BEST;
-use crate::support::stage::{Fault, Outcome};
 use crate::support::world::{World, post};
 use std::time::{Duration, Instant};
 
@@ -19,11 +19,7 @@ fn an_upstream_that_falls_silent_breaks_the_stream() {
     let answer = world.get(&world.stream_path(&video, "audio"));
     assert_eq!((answer.status, answer.complete()), (200, false));
     assert_eq!(answer.body, video.media("audio").bytes(0..20_000));
-    let audio = video.format("audio").path.clone();
-    world.stage.wait_for(|seen| {
-        let mut streams = seen.iter().filter(|it| it.path() == audio);
-        streams.all(|it| it.outcome == Outcome::ClientGone)
-    });
+    video.wait_client_gone(&world.stage, "audio");
 }
 
 #[test]
@@ -32,11 +28,7 @@ fn a_client_that_falls_silent_loses_its_connection() {
     let video = post().size(64 << 20).install(&world.stage);
     let url = world.server.url(&world.stream_path(&video, BEST));
     let idle = client::open("GET", &url, &[], b"");
-    let path = video.format(BEST).path.clone();
-    world.stage.wait_for(|seen| {
-        let mut streams = seen.iter().filter(|it| it.path() == path);
-        streams.all(|it| it.outcome == Outcome::ClientGone)
-    });
+    video.wait_client_gone(&world.stage, BEST);
     world.server.wait_for_log("connection reset");
     let answer = idle.finish();
     assert!(!answer.complete());

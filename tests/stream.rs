@@ -255,11 +255,7 @@ fn a_client_that_leaves_takes_the_upstream_with_it() {
     assert_eq!(client.read_exactly(20_000), video.media("audio").bytes(0..20_000));
     assert_eq!(video.seen_of(&world.stage, "audio")[0].outcome, Outcome::Playing);
     drop(client);
-    let audio = video.format("audio").path.clone();
-    world.stage.wait_for(|seen| {
-        let mut streams = seen.iter().filter(|it| it.path() == audio);
-        streams.all(|it| it.outcome == Outcome::ClientGone)
-    });
+    video.wait_client_gone(&world.stage, "audio");
 }
 
 #[test]
@@ -276,11 +272,7 @@ fn a_client_that_does_not_read_holds_the_upstream_back() {
     // And it is held back, not broken.
     assert_eq!(idle.read_exactly(1 << 20), video.media(BEST).bytes(0..1 << 20));
     drop(idle);
-    let path = video.format(BEST).path.clone();
-    world.stage.wait_for(|seen| {
-        let mut streams = seen.iter().filter(|it| it.path() == path);
-        streams.any(|it| it.outcome == Outcome::ClientGone)
-    });
+    video.wait_client_gone(&world.stage, BEST);
 }
 
 #[test]

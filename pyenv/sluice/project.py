@@ -165,9 +165,12 @@ def project(ydl: Ydl, info: Json) -> Json:
 def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
     given = info.get("formats") or ([info] if info.get("url") else [])
     # yt-dlp keeps those that "may" be protected; a stream of one would not play either.
-    free = [form for form in given if not form.get("has_drm") and len(str(form.get("format_id"))) <= _MAX_KEY]
+    free = [form for form in given if not form.get("has_drm")]
+    if given and not free:
+        raise NoFormatsError("This video is DRM protected")
+    free = [form for form in free if len(str(form.get("format_id"))) <= _MAX_KEY]
     if not free:
-        raise NoFormatsError("This video is DRM protected" if given else "No video formats found")
+        raise NoFormatsError("No video formats found")
     family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
     # yt-dlp sorts from worst to best.
     formats = [_format(ydl, form, family) for form in reversed(free[-MAX_FORMATS:])]

@@ -164,3 +164,11 @@ def test_playlist(ydl):
     assert got["entries"][0] == {"id": "0", "title": "t0", "url": "https://h.org/0"}
     assert got["entries"][1]["id"] == "2"
     assert "formats" not in got
+
+
+def test_ids_that_no_token_could_hold_are_left_out(ydl):
+    long = "x" * 201
+    got = result(ydl, formats=forms({"format_id": long}, {"format_id": "short"}))
+    assert [form["format_id"] for form in got["formats"]] == ["short"]
+    with pytest.raises(NoFormatsError, match="No video formats found"):
+        result(ydl, formats=forms({"format_id": long}))

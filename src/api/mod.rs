@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use tracing::Instrument;
 
@@ -147,7 +148,7 @@ impl Api {
         let method = request.method().clone();
         let route = Route::find(request.uri().path());
         let path = route.map_or("(unknown)", |route| route.path);
-        let headers = request.headers().clone();
+        let origin = request.headers().get(ORIGIN).cloned();
         let span = tracing::info_span!("request", id, %method, path);
         let mut response = async {
             let result = self.route(route, request).await;
@@ -165,7 +166,7 @@ impl Api {
         }
         .instrument(span)
         .await;
-        self.settings.origins.allow(&headers, response.headers_mut());
+        self.settings.origins.allow(origin.as_ref(), response.headers_mut());
         if let Ok(id) = HeaderValue::try_from(id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }

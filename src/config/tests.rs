@@ -15,7 +15,7 @@ fn load_with(args: &[&str], vars: &[(&'static str, &str)]) -> Result<Settings, C
     vars.push(("STATE_DIRECTORY", state.path().display().to_string()));
     vars.push(("PYENV_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/pyenv").to_owned()));
     let args = std::iter::once("sluice").chain(args.iter().copied());
-    load(&parse(args).unwrap(), &Vars(vars))
+    load(&command().get_matches_from(args), &Vars(vars))
 }
 
 fn problems(error: ConfigError) -> Vec<&'static str> {
@@ -108,7 +108,7 @@ fn a_value_that_is_no_text_is_a_problem() {
             (name == "ENCRYPTION_KEY").then(|| OsString::from_vec(vec![0xff; 32]))
         }
     }
-    let error = load(&parse(["sluice"]).unwrap(), &Garbage).unwrap_err();
+    let error = load(&command().get_matches_from(["sluice"]), &Garbage).unwrap_err();
     assert!(error.to_string().contains("ENCRYPTION_KEY (environment)"), "{error}");
 }
 

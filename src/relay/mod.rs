@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::Response;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED};
+use http::header::{CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED};
 use hyper::body::{Body as _, Incoming};
 
 use crate::egress::Egress;
@@ -64,11 +64,7 @@ impl Relay {
 impl Opened {
     /// Bytes of the body, where the CDN says so.
     pub fn length(&self) -> Option<u64> {
-        self.response
-            .body()
-            .size_hint()
-            .exact()
-            .filter(|_| self.response.headers().contains_key(CONTENT_LENGTH))
+        self.response.body().size_hint().exact()
     }
 
     /// The CDN's content type.

@@ -5,7 +5,7 @@
 mod page;
 
 use super::media::Media;
-use super::{Reply, Seen, Stage};
+use super::{Outcome, Reply, Seen, Stage};
 use page::{Item, Rendition};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -261,6 +261,16 @@ impl Video {
     pub fn seen_of(&self, stage: &Stage, format_id: &str) -> Vec<Seen> {
         let path = &self.format(format_id).path;
         stage.seen_at(CDN).into_iter().filter(|seen| seen.path() == path).collect()
+    }
+
+    /// Blocks until a client has left before one of a format's answers was out, and none is under way.
+    pub fn wait_client_gone(&self, stage: &Stage, format_id: &str) {
+        let path = &self.format(format_id).path;
+        stage.wait_for(|seen| {
+            let mut outcomes = seen.iter().filter(|it| it.path() == path).map(|it| it.outcome);
+            outcomes.clone().all(|outcome| outcome != Outcome::Playing)
+                && outcomes.any(|outcome| outcome == Outcome::ClientGone)
+        });
     }
 
     /// Whether a request was for this post.
