@@ -21,6 +21,8 @@ use table::{LATER, Later, Setting, TABLE};
 
 /// Where the bundled runtime's trust roots are, below the Python folder.
 const CERTIFI: &str = "runtime/lib/python3.11/site-packages/certifi/cacert.pem";
+/// Most bytes of a stream that are read at a time. More would not make it faster.
+const MAX_READ: usize = 64 << 10;
 /// How far above the binary the Python folder is looked for: beside it, or a bundle's or a checkout's root.
 const ANCESTORS: usize = 3;
 
@@ -173,6 +175,10 @@ impl Reader<'_> {
         let port: u16 = self.value("PORT", values::number(0, u16::MAX));
         let mut roots = vec![pyenv.join(CERTIFI)];
         roots.extend(ca_file.clone());
+        let idle = self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400));
+        let stream_buffer = self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20));
+        // The other half is with the client's connection.
+        let read_buffer = (stream_buffer / 2).clamp(egress::MIN_READ, MAX_READ);
         Settings {
             log: telemetry::Settings {
                 filter: self.value("LOG", values::log_filter),
@@ -181,6 +187,8 @@ impl Reader<'_> {
             server: server::Settings {
                 listen: self.value("HOST", |text| values::hosts(text, port)),
                 drain: self.value("DRAIN_TIMEOUT", values::seconds(0, 86_400)),
+                idle,
+                buffer: stream_buffer / 2,
             },
             api: api::Settings {
                 links: api::LinkSettings {
@@ -200,10 +208,12 @@ impl Reader<'_> {
                 pyenv,
             },
             relay: relay::Settings {
-                idle: self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400)),
-                buffer: self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20)),
+                idle,
+                buffer: stream_buffer,
+                read: read_buffer,
+                max_streams: self.value("MAX_STREAMS", values::number(1, 1_000_000)),
             },
-            egress: egress::Settings { proxy, roots },
+            egress: egress::Settings { proxy, roots, read_buffer },
             tickets: ticket::Settings {
                 ttl: self.value("TOKEN_TTL", values::seconds(1, 365 * 86_400)),
                 // Last: what is still missing is made only if there will be a start.

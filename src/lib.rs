@@ -1,13 +1,12 @@
 //! Sluice turns the URL of a page with a video into an HTTP stream of that video.
 //!
 //! One process: a raw hyper server, one embedded CPython with `yt_dlp` imported once, and a relay that moves
-//! bytes from the site's CDN to the client through a bounded channel. No disk on the way, no process per
-//! request.
+//! bytes from the site's CDN to the client within a bound in bytes. No disk on the way, no process per request.
 //!
 //! ```text
 //!  client ──HTTP──▶ server ─▶ api ─┬─▶ extract ──▶ worker threads ──▶ yt_dlp ──┐
 //!                                  ├─▶ ticket  (seal / open)                    ├──▶ the internet
-//!                                  └─▶ relay   (bounded channel) ──▶ egress ────┘
+//!                                  └─▶ relay   (bytes, resumed)  ──▶ egress ────┘
 //! ```
 //!
 //! Calls go one way: `main → server → api → {extract, relay, ticket} → egress`. Rooms do not read the
@@ -19,5 +18,6 @@ pub mod egress;
 pub mod extract;
 pub mod relay;
 pub mod server;
+mod silence;
 pub mod telemetry;
 pub mod ticket;

@@ -9,7 +9,7 @@ use sluice::api::Api;
 use sluice::config::{self, ProcessEnv, Settings};
 use sluice::egress::Egress;
 use sluice::extract::{Extractor, Versions, python};
-use sluice::relay::Relay;
+use sluice::relay::{self, Relay, Renew};
 use sluice::server;
 use sluice::telemetry::{self, Metrics};
 use sluice::ticket::Sealer;
@@ -60,16 +60,28 @@ async fn run(settings: Settings) -> Result<(), BoxError> {
     let signals = Signals::register()?;
     let listeners = server::bind(&settings.server.listen)?;
     let metrics = Arc::new(Metrics::default());
-    let relay = Relay::new(Egress::new(&settings.egress)?, settings.relay, Arc::clone(&metrics));
+    let egress = Egress::new(&settings.egress)?;
     let sealer = Sealer::new(&settings.tickets)?;
     // Blocks this thread, which has nothing else to do yet.
-    let extractor = Extractor::start(&settings.extract, Arc::clone(&metrics))?;
+    let extractor = Arc::new(Extractor::start(&settings.extract, Arc::clone(&metrics))?);
     let Versions { python, yt_dlp, extractors } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
+    let max_streams = server::streams_within_limit(settings.relay.max_streams);
+    let limits = relay::Settings { max_streams, ..settings.relay };
+    let relay = Relay::new(egress, limits, Arc::clone(&metrics), renewed_by(&extractor));
     let api = Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api));
     tokio::spawn(announce(Arc::clone(&api), started));
-    server::run(listeners, api, settings.server.drain, signals.received()).await;
+    server::run(listeners, api, &settings.server, signals.received()).await;
     Ok(())
+}
+
+/// Lets the relay have links renewed without knowing the extractor.
+fn renewed_by(extractor: &Arc<Extractor>) -> Renew {
+    let extractor = Arc::clone(extractor);
+    Arc::new(move |page, item| {
+        let extractor = Arc::clone(&extractor);
+        Box::pin(async move { extractor.renew(&page, &item).await })
+    })
 }
 
 /// Says in the log when the first worker is warm.

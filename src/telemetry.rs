@@ -74,6 +74,7 @@ pub struct Metrics {
     streams: Gauge,
     streams_ended: Family<Outcome, Counter>,
     stream_bytes: Counter,
+    stream_resumes: Counter,
     sampled: Sampled,
 }
 
@@ -107,6 +108,7 @@ impl Default for Metrics {
             streams: Gauge::default(),
             streams_ended: Family::default(),
             stream_bytes: Counter::default(),
+            stream_resumes: Counter::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -123,6 +125,11 @@ impl Metrics {
         registry.register("streams", "Streams that are open", self.streams.clone());
         registry.register("streams_ended", "Streams by how they ended", self.streams_ended.clone());
         registry.register("stream_bytes", "Bytes taken from CDNs", self.stream_bytes.clone());
+        registry.register(
+            "stream_resumes",
+            "Upstreams that broke in mid-stream",
+            self.stream_resumes.clone(),
+        );
         registry.register("workers", "Extraction threads", sampled.workers.clone());
         registry.register("workers_busy", "Extraction threads with a job", sampled.workers_busy.clone());
         registry.register("queue", "Extractions that wait", sampled.queue.clone());
@@ -182,6 +189,11 @@ impl StreamGuard {
     /// Counts bytes taken from the CDN.
     pub fn bytes(&self, bytes: u64) {
         self.0.stream_bytes.inc_by(bytes);
+    }
+
+    /// Counts an upstream that broke while the client was reading.
+    pub fn resumed(&self) {
+        self.0.stream_resumes.inc();
     }
 
     /// Counts how the stream ended.

@@ -5,6 +5,7 @@
 //! it names and nothing else, until it expires.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -57,6 +58,10 @@ pub struct Link {
     /// Cookies that the page set and the CDN asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<Cookie>,
+    /// Bytes per request, where the CDN slows down whoever asks for more (yt-dlp's
+    /// `downloader_options.http_chunk_size`).
+    #[serde(default, rename = "chunk_size", skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<NonZeroU64>,
 }
 
 /// Which part of an extraction a ticket names, so that it can be had again from the page.

@@ -2,7 +2,7 @@
 //!
 //! No other file knows a status code of an error.
 
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -94,6 +94,10 @@ codes! {
     TooLarge = "too_large", 413, "The request is too large";
     /// The request's URI is too long.
     UriTooLong = "uri_too_long", 414, "The request's URI is too long";
+    /// The file has no byte in the range that is asked for.
+    RangeNotSatisfiable = "range_not_satisfiable", 416, "The range is outside of the file";
+    /// `If-Match` or `If-Unmodified-Since` does not hold.
+    PreconditionFailed = "precondition_failed", 412, "The file is not the expected one";
     /// The request's headers are too long.
     HeadersTooLarge = "headers_too_large", 431, "The request's headers are too large";
     /// A bug.
@@ -109,6 +113,8 @@ pub struct ApiError {
     pub detail: String,
     retry_after: Option<u32>,
     allow: Option<&'static str>,
+    /// Bytes of the file that a range lies outside of.
+    total: Option<u64>,
 }
 
 /// RFC 9457 §3.1, and `code`.
@@ -128,7 +134,7 @@ impl ApiError {
             Code::UpstreamBlocked => Some(RETRY_BLOCKED),
             _ => None,
         };
-        Self { code, detail: detail.into(), retry_after, allow: None }
+        Self { code, detail: detail.into(), retry_after, allow: None, total: None }
     }
 
     pub(super) fn no_route() -> Self {
@@ -193,6 +199,12 @@ impl ApiError {
         }
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        // RFC 9110 §15.5.17.
+        if let Some(range) =
+            self.total.and_then(|total| HeaderValue::try_from(format!("bytes */{total}")).ok())
+        {
+            headers.insert(CONTENT_RANGE, range);
         }
         response
     }
@@ -267,10 +279,17 @@ impl From<RelayError> for ApiError {
         let code = match &error {
             RelayError::Egress(error) if error.is_timeout() => Code::UpstreamTimeout,
             RelayError::Status(StatusCode::TOO_MANY_REQUESTS) => Code::UpstreamBlocked,
+            RelayError::Unsatisfiable { .. } => Code::RangeNotSatisfiable,
+            RelayError::PreconditionFailed => Code::PreconditionFailed,
+            RelayError::Full => Code::Overloaded,
             _ => Code::UpstreamError,
         };
-        tracing::info!(error = &error as &dyn std::error::Error, "the upstream gave no stream");
-        Self::new(code, error.to_string())
+        tracing::info!(error = &error as &dyn std::error::Error, "no stream");
+        let total = match &error {
+            RelayError::Unsatisfiable { total } => *total,
+            _ => None,
+        };
+        Self { total, ..Self::new(code, error.to_string()) }
     }
 }
 

@@ -87,7 +87,7 @@ impl Route {
 
 /// The application behind the server.
 pub struct Api {
-    extractor: Extractor,
+    extractor: Arc<Extractor>,
     sealer: Sealer,
     relay: Relay,
     metrics: Arc<Metrics>,
@@ -100,7 +100,7 @@ pub struct Api {
 impl Api {
     /// Puts the leaves together.
     pub fn new(
-        extractor: Extractor,
+        extractor: Arc<Extractor>,
         sealer: Sealer,
         relay: Relay,
         metrics: Arc<Metrics>,

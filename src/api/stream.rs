@@ -5,9 +5,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Frame, SizeHint};
 
 use super::body::{self, Body};
@@ -17,8 +18,8 @@ use super::extract::page;
 use super::request::parameter;
 use super::{Api, filename, tickets};
 use crate::extract::PageUrl;
-use crate::relay::{Broken, Opened, StreamBody};
-use crate::ticket::{Item, Link, Ticket};
+use crate::relay::{Broken, Opened, Origin, Sent, StreamBody, Wanted};
+use crate::ticket::{Item, Ticket};
 
 const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
 
@@ -27,34 +28,35 @@ impl Api {
         if self.is_draining() {
             return Err(ApiError::new(Code::Draining, "the server is shutting down"));
         }
-        let (link, name) = match parameter(&request, "data") {
+        let (origin, name) = match parameter(&request, "data") {
             Some(token) => self.behind_token(&token).await?,
             None => {
                 let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
                 self.behind_page(&page(Some(url))?, parameter(&request, "format")).await?
             }
         };
-        let opened = self.relay.open(&link).await?;
+        let wanted = Wanted::of(request.method() == Method::HEAD, request.headers());
+        let opened = self.relay.open(origin, &wanted).await?;
         let inline = parameter(&request, "inline").is_some_and(|value| value == "1");
         Ok(respond(&request, opened, &name, inline))
     }
 
-    async fn behind_token(&self, token: &str) -> Result<(Link, String), ApiError> {
+    async fn behind_token(&self, token: &str) -> Result<(Origin, String), ApiError> {
         let Ticket { page, item, filename, link } = self.sealer.open(token)?;
         if let Some(link) = link {
-            return Ok((link, filename));
+            return Ok((Origin { page, item, link }, filename));
         }
         // The link did not fit into the token: have it again.
         let extraction = self.extractor.extract(&PageUrl::parse(&page)?).await?;
         let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;
-        Ok((link, filename))
+        Ok((Origin { page, item, link }, filename))
     }
 
     async fn behind_page(
         &self,
         page: &PageUrl,
         selector: Option<String>,
-    ) -> Result<(Link, String), ApiError> {
+    ) -> Result<(Origin, String), ApiError> {
         let extraction = self.extractor.extract(page).await?;
         let format_id = match selector {
             Some(selector) => self.extractor.select(&extraction, &selector).await?.into_iter().next(),
@@ -63,7 +65,9 @@ impl Api {
         let format_id =
             format_id.ok_or_else(|| not_there("the page has no single file that can be streamed"))?;
         match tickets::ticket(page, &extraction, Item::Format(format_id.clone())) {
-            Some(Ticket { link: Some(link), filename, .. }) => Ok((link, filename)),
+            Some(Ticket { page, item, filename, link: Some(link) }) => {
+                Ok((Origin { page, item, link }, filename))
+            }
             _ => Err(not_there(format!(
                 "format {format_id} is not a single file, so it can't be streamed yet"
             ))),
@@ -77,35 +81,59 @@ fn not_there(detail: impl Into<String>) -> ApiError {
 
 fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) -> Response<Body> {
     let mut response = Response::new(body::empty());
+    *response.status_mut() = match &opened.sent {
+        Sent::Whole => StatusCode::OK,
+        Sent::Part(_) => StatusCode::PARTIAL_CONTENT,
+        Sent::NotModified => StatusCode::NOT_MODIFIED,
+    };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, filename::content_type(name, opened.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(disposition) = filename::disposition(name, inline) {
-        headers.insert(CONTENT_DISPOSITION, disposition);
-    }
-    if let Ok(name) = HeaderValue::try_from(filename::encoded(name)) {
-        headers.insert(X_FILENAME, name);
-    }
-    for (name, value) in opened.validators() {
-        headers.insert(name, value.clone());
+    describe(&opened, headers);
+    if opened.sent != Sent::NotModified {
+        let upstream = opened.entity.content_type.as_ref().and_then(|value| value.to_str().ok());
+        headers.insert(CONTENT_TYPE, filename::content_type(name, upstream));
+        if let Some(disposition) = filename::disposition(name, inline) {
+            headers.insert(CONTENT_DISPOSITION, disposition);
+        }
+        if let Ok(name) = HeaderValue::try_from(filename::encoded(name)) {
+            headers.insert(X_FILENAME, name);
+        }
     }
     let length = opened.length();
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, length.into());
-    }
-    if request.method() != Method::HEAD {
+    if let Some(stream) = opened.body {
         let client = request.extensions().get::<ClientConnection>();
         let reset = client.map(|client| client.reset.clone()).unwrap_or_default();
         // HTTP/1.0 may end a body by closing, so that a cut must be a reset to be seen.
         if request.version() < Version::HTTP_11 && length != Some(0) {
             reset.arm();
         }
-        let evict = reset.clone();
-        let stream = opened.into_body(move || evict.request());
         *response.body_mut() = body::stream(Disarming { stream, reset });
     }
     response
+}
+
+/// What the CDN says of the file, and which part of it this is.
+fn describe(opened: &Opened, headers: &mut HeaderMap) {
+    let Opened { sent, entity, .. } = opened;
+    if entity.takes_ranges {
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
+    for (name, value) in [(ETAG, &entity.etag), (LAST_MODIFIED, &entity.last_modified)] {
+        if let Some(value) = value {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Some(length) = opened.length() {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if let Sent::Part(range) = sent {
+        let total = entity.total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+        let text = format!("bytes {}-{}/{total}", range.start, range.end - 1);
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(CONTENT_RANGE, value);
+        }
+    }
 }
 
 /// A stream that disarms the connection's reset at its proper end.

@@ -248,7 +248,7 @@ mod tests {
             watermarked: Some(id.starts_with("download")),
             ..FormatInfo::default()
         };
-        let link = Link { url: String::new(), headers: BTreeMap::new(), cookies: Vec::new() };
+        let link = Link { url: String::new(), headers: BTreeMap::new(), cookies: Vec::new(), chunk: None };
         Format { info, single: true, unplayable: vcodec == "bytevc2", link, rest: Map::new() }
     }
 

@@ -36,6 +36,7 @@ settings! {
     "STATE_DIR" FOLDER = "", "/var/lib/sluice", "Where the random key is kept; unset, ~/.local/state/sluice";
     "MAX_WORKERS" COUNT = "20", "8", "Extraction threads at most";
     "MAX_QUEUE" COUNT = "200", "50", "Extractions that may wait";
+    "MAX_STREAMS" COUNT = "4096", "1000", "Streams at a time; no more than the limit on open files leaves room for";
     "YTDLP_TIMEOUT" SECONDS = "30", "15", "One extraction, answered by then";
     "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
@@ -63,7 +64,6 @@ pub(super) const LATER: &[Later] = &[
     Later { name: "EGRESS", guards: true },
     Later { name: "EGRESS_STREAMS", guards: true },
     Later { name: "PROXY_DNS", guards: true },
-    Later { name: "MAX_STREAMS", guards: false },
     Later { name: "CACHE_TTL", guards: false },
     Later { name: "CACHE_ENTRIES", guards: false },
     Later { name: "GENERIC", guards: true },

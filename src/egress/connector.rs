@@ -3,7 +3,6 @@
 #![expect(clippy::disallowed_types, reason = "this room is the way out")]
 
 use std::error::Error as StdError;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
@@ -36,6 +35,15 @@ pub enum ConnectError {
     Failed(#[source] BoxError),
 }
 
+/// Whom a connection can serve: only requests with the same value may share one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Peer {
+    /// One site.
+    Site(Scheme, Authority),
+    /// The proxy, for every site over plain http.
+    Proxy,
+}
+
 #[derive(Clone)]
 enum Route {
     /// To the site itself.
@@ -44,7 +52,7 @@ enum Route {
     Proxied { tunnel: Box<HttpsConnector<Tunnel<HttpConnector>>>, tcp: HttpConnector, proxy: Uri },
 }
 
-/// Makes connections for hyper's client.
+/// Makes connections.
 #[derive(Clone)]
 pub(super) struct Connector {
     route: Route,
@@ -75,57 +83,42 @@ impl Connector {
         };
         Self { route, timeout }
     }
-}
 
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        // hyper-util's connectors are always ready.
-        Poll::Ready(Ok(()))
+    /// Whom a request for `uri` is sent to; none where it is no absolute `http` or `https` URI.
+    pub(super) fn peer(&self, uri: &Uri) -> Option<Peer> {
+        let scheme = uri.scheme()?;
+        match &self.route {
+            Route::Proxied { .. } if *scheme == Scheme::HTTP => Some(Peer::Proxy),
+            _ => Some(Peer::Site(scheme.clone(), uri.authority()?.clone())),
+        }
     }
 
-    fn call(&mut self, site: Uri) -> Self::Future {
-        let mut route = self.route.clone();
-        let timeout = self.timeout;
-        Box::pin(async move {
-            let connecting = async move {
-                match &mut route {
-                    Route::Direct(https) => {
-                        https.call(site).await.map(|inner| Stream { inner, absolute: false })
-                    }
-                    Route::Proxied { tunnel, .. } if site.scheme() == Some(&Scheme::HTTPS) => {
-                        tunnel.call(site).await.map(|inner| Stream { inner, absolute: false })
-                    }
-                    Route::Proxied { tcp, proxy, .. } => tcp
-                        .call(proxy.clone())
-                        .await
-                        .map(|tcp| Stream { inner: MaybeHttpsStream::Http(tcp), absolute: true })
-                        .map_err(BoxError::from),
-                }
-            };
-            match tokio::time::timeout(timeout, connecting).await {
-                Err(_) => Err(ConnectError::Timeout),
-                Ok(result) => result.map_err(ConnectError::Failed),
+    /// Connects for a request to `uri`.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
+        tokio::time::timeout(self.timeout, self.route.clone().connect(uri.clone()))
+            .await
+            .map_err(|_| ConnectError::Timeout)?
+            .map_err(ConnectError::Failed)
+    }
+}
+
+impl Route {
+    async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
+        // hyper-util's connectors are always ready.
+        match self {
+            Self::Direct(mut https) => https.call(uri).await.map(Stream),
+            Self::Proxied { mut tunnel, .. } if uri.scheme() == Some(&Scheme::HTTPS) => {
+                tunnel.call(uri).await.map(Stream)
             }
-        })
+            Self::Proxied { mut tcp, proxy, .. } => {
+                Ok(Stream(MaybeHttpsStream::Http(tcp.call(proxy).await?)))
+            }
+        }
     }
 }
 
 /// A connection to a site, or to the proxy.
-pub(super) struct Stream {
-    inner: MaybeHttpsStream<TokioIo<TcpStream>>,
-    /// Whether requests on it carry the whole URI (RFC 9112 §3.2.2).
-    absolute: bool,
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        self.inner.connected().proxy(self.absolute)
-    }
-}
+pub(super) struct Stream(MaybeHttpsStream<TokioIo<TcpStream>>);
 
 impl Read for Stream {
     fn poll_read(
@@ -133,32 +126,20 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 
 impl Write for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

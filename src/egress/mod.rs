@@ -6,33 +6,32 @@
 //! that streams.
 
 mod connector;
+mod exchange;
+mod pool;
 mod trust;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::PROXY_AUTHORIZATION;
+use http::header::{HOST, PROXY_AUTHORIZATION};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 pub use connector::ConnectError;
-use connector::Connector;
+use connector::{Connector, Peer, Stream};
+pub use exchange::{BodyError, ResponseBody};
+use pool::Pool;
 pub use trust::TrustError;
 
 /// Longest wait for a connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for the head of a response.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long an unused connection is kept.
-const POOL_IDLE: Duration = Duration::from_secs(30);
-/// Unused connections kept per host.
-const POOL_PER_HOST: usize = 4;
-/// hyper's read buffer per connection in bytes: it bounds what is taken from a socket ahead of the client.
-const READ_BUFFER: usize = 16 << 10;
+/// Least bytes that are read from a connection at a time: a TLS record (RFC 8446 §5.1), and room for a head.
+pub const MIN_READ: usize = 16 << 10;
 
 /// An outbound proxy.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,17 +57,22 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// PEM files of trust roots.
     pub roots: Vec<PathBuf>,
+    /// Most bytes read from a connection at a time; at least [`MIN_READ`].
+    pub read_buffer: usize,
 }
 
 /// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
+    /// No absolute `http` or `https` URI.
+    #[error("no address to connect to")]
+    Address,
     /// No connection: name, address, proxy or TLS.
     #[error("no connection")]
-    Connect(#[source] ClientError),
+    Connect(#[from] ConnectError),
     /// The connection broke, or what came back was no HTTP.
     #[error("no response")]
-    Exchange(#[source] ClientError),
+    Exchange(#[source] hyper::Error),
     /// Nothing came back in time.
     #[error("no response in time")]
     Timeout,
@@ -77,60 +81,89 @@ pub enum EgressError {
 impl EgressError {
     /// Whether time ran out, rather than something being refused or broken.
     pub fn is_timeout(&self) -> bool {
-        match self {
-            Self::Timeout => true,
-            Self::Connect(error) | Self::Exchange(error) => {
-                let mut source = std::error::Error::source(error);
-                while let Some(error) = source {
-                    if let Some(ConnectError::Timeout) = error.downcast_ref() {
-                        return true;
-                    }
-                    source = error.source();
-                }
-                false
-            }
-        }
+        matches!(self, Self::Timeout | Self::Connect(ConnectError::Timeout))
     }
 }
 
 /// A handle on the way out. Clones share their connections.
 #[derive(Clone)]
 pub struct Egress {
-    client: Client<Connector, Empty<Bytes>>,
+    connector: Connector,
+    pool: Arc<Pool>,
     proxy_authorization: Option<HeaderValue>,
+    read_buffer: usize,
 }
 
 impl Egress {
     /// Reads the trust roots; connects nowhere yet.
     pub fn new(settings: &Settings) -> Result<Self, TrustError> {
         let tls = trust::client_config(&settings.roots)?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_PER_HOST)
-            .http1_max_buf_size(READ_BUFFER)
-            .build(Connector::new(settings.proxy.as_ref(), tls, CONNECT_TIMEOUT));
-        let proxy_authorization = settings.proxy.as_ref().and_then(|proxy| proxy.authorization.clone());
-        Ok(Self { client, proxy_authorization })
+        Ok(Self {
+            connector: Connector::new(settings.proxy.as_ref(), tls, CONNECT_TIMEOUT),
+            pool: Arc::default(),
+            proxy_authorization: settings.proxy.as_ref().and_then(|proxy| proxy.authorization.clone()),
+            read_buffer: settings.read_buffer.max(MIN_READ),
+        })
     }
 
     /// Sends one request to the absolute URI in it, and gives the response's head with the body to come.
-    /// Redirects are the caller's affair. A connection that broke while it lay in the pool is replaced once,
-    /// by hyper.
-    pub async fn send(&self, mut request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, EgressError> {
-        if let Some(authorization) = &self.proxy_authorization {
-            // Only a request in absolute-form is the proxy's to read; one in a tunnel is the site's.
-            if request.uri().scheme() == Some(&http::uri::Scheme::HTTP) {
-                request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+    /// Redirects are the caller's affair. What a kept connection does not answer is asked again on a new one:
+    /// the other side may have closed it at the same moment.
+    pub async fn send(&self, request: &Request<()>) -> Result<Response<ResponseBody>, EgressError> {
+        let peer = self.connector.peer(request.uri()).ok_or(EgressError::Address)?;
+        if let Some(stream) = self.pool.take(&peer) {
+            match self.exchange(stream, request, &peer).await {
+                Err(EgressError::Exchange(error)) => tracing::debug!(%error, "a kept connection was gone"),
+                answered => return answered,
             }
         }
-        // The connector keeps its own time; it and the head share this one.
-        let response = tokio::time::timeout(CONNECT_TIMEOUT + HEAD_TIMEOUT, self.client.request(request))
+        let stream = self.connector.connect(request.uri()).await?;
+        self.exchange(stream, request, &peer).await
+    }
+
+    async fn exchange(
+        &self,
+        stream: Stream,
+        request: &Request<()>,
+        peer: &Peer,
+    ) -> Result<Response<ResponseBody>, EgressError> {
+        let request = self.addressed(request, peer)?;
+        let home = (Arc::clone(&self.pool), peer.clone());
+        tokio::time::timeout(HEAD_TIMEOUT, exchange::exchange(stream, request, self.read_buffer, home))
             .await
-            .map_err(|_| EgressError::Timeout)?;
-        response.map_err(|error| match error.is_connect() {
-            true => EgressError::Connect(error),
-            false => EgressError::Exchange(error),
-        })
+            .map_err(|_| EgressError::Timeout)?
+            .map_err(EgressError::Exchange)
+    }
+
+    /// The request as it goes onto the wire: origin-form, or absolute-form for a proxy that reads it (RFC 9112
+    /// §3.2), with the `Host` that belongs to it.
+    fn addressed(&self, request: &Request<()>, peer: &Peer) -> Result<Request<Empty<Bytes>>, EgressError> {
+        let uri = request.uri();
+        let host = host(uri).ok_or(EgressError::Address)?;
+        let mut addressed = request.clone().map(|()| Empty::new());
+        match peer {
+            Peer::Site(..) => {
+                let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+                *addressed.uri_mut() = Uri::from(path);
+            }
+            Peer::Proxy => {
+                if let Some(authorization) = &self.proxy_authorization {
+                    addressed.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+                }
+            }
+        }
+        addressed.headers_mut().insert(HOST, host);
+        Ok(addressed)
+    }
+}
+
+/// The `Host` of a URI: without user name, and without the port that goes without saying (RFC 9110 §7.2).
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let authority: &Authority = uri.authority()?;
+    let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let host = authority.host();
+    match authority.port_u16().filter(|port| *port != usual) {
+        Some(port) => HeaderValue::try_from(format!("{host}:{port}")).ok(),
+        None => HeaderValue::from_str(host).ok(),
     }
 }

@@ -4,6 +4,7 @@ mod error;
 mod page;
 mod pool;
 pub mod python;
+mod renew;
 mod types;
 
 use std::path::PathBuf;
@@ -19,8 +20,9 @@ use crate::telemetry::Metrics;
 pub use error::{ExtractError, PageError, PageErrorKind};
 pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
-use pool::{Answer, Call, Pool, Refused, Worker};
+use pool::{Answer, Call, Pool, Priority, Refused, Worker};
 use python::Interpreter;
+use renew::Renewals;
 pub use types::{Entry, Extraction, Format, FormatInfo, Kind, Metadata, Subtitle};
 
 /// Settings of this room.
@@ -94,6 +96,7 @@ pub struct Extractor {
     timeout: Duration,
     versions: Versions,
     metrics: Arc<Metrics>,
+    renewals: Renewals,
 }
 
 impl Extractor {
@@ -105,12 +108,17 @@ impl Extractor {
         let pool = Pool::start(settings.max_workers, settings.max_queue, move |worker| {
             work(interpreter, worker).map_err(|error| error.to_string())
         });
-        Ok(Self { pool, timeout: settings.timeout, versions, metrics })
+        let renewals = Renewals::default();
+        Ok(Self { pool, timeout: settings.timeout, versions, metrics, renewals })
     }
 
     /// Extracts a page.
     pub async fn extract(&self, page: &PageUrl) -> Result<Arc<Extraction>, ExtractError> {
-        let call = Call::Extract { url: page.as_str().to_owned(), options: "{}".to_owned() };
+        self.extract_as(page, Priority::Ordinary).await
+    }
+
+    async fn extract_as(&self, page: &PageUrl, priority: Priority) -> Result<Arc<Extraction>, ExtractError> {
+        let call = Call::Extract { url: page.as_str().to_owned(), options: "{}".to_owned(), priority };
         let started = Instant::now();
         let result = self.call(call).await.map(Arc::new);
         // What was not begun says nothing about how long it takes.
@@ -184,7 +192,7 @@ fn work(interpreter: Interpreter, worker: &Worker) -> Result<(), python::PythonE
         worker.ready();
         while let Some(job) = session.detached(|| worker.next()) {
             let result = match &job.call {
-                Call::Extract { url, options } => session.extract(url, options),
+                Call::Extract { url, options, .. } => session.extract(url, options),
                 Call::Select { formats, selector } => session.select(formats, selector),
             };
             job.answer(result.map_err(|error| error.to_string()));

@@ -18,20 +18,28 @@ const FIRST_WORKERS: usize = 2;
 /// What a job answers: tagged JSON, or the description of a bug of ours.
 pub(super) type Answer = Result<String, String>;
 
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// In order of arrival, as long as there is room.
+    Ordinary,
+    /// Before what waits, and beyond the queue's limit.
+    Urgent,
+}
+
 /// Work for a session.
 #[derive(Debug)]
 pub(super) enum Call {
     /// Extract a page, with options in JSON.
-    Extract { url: String, options: String },
+    Extract { url: String, options: String, priority: Priority },
     /// Evaluate a format selector on formats in JSON.
     Select { formats: String, selector: String },
 }
 
 impl Call {
-    /// Whether it goes before what waits, and beyond the queue's limit: it is short, and ends a request that has had
-    /// its extraction.
+    /// A selection is short, and ends a request that has had its extraction.
     fn is_urgent(&self) -> bool {
-        matches!(self, Self::Select { .. })
+        matches!(self, Self::Select { .. } | Self::Extract { priority: Priority::Urgent, .. })
     }
 }
 

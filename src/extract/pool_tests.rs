@@ -3,7 +3,7 @@ use std::sync::mpsc;
 use super::*;
 
 fn call(name: &str) -> Call {
-    Call::Extract { url: name.into(), options: String::new() }
+    Call::Extract { url: name.into(), options: String::new(), priority: Priority::Ordinary }
 }
 
 fn url(job: &Job) -> String {

@@ -1,35 +1,48 @@
-//! [`Link`] → bytes: one upstream response, moved to the client through a byte-bounded channel.
+//! [`Origin`] → bytes: ranges, resumption, and the limits of a stream.
 //!
 //! The upstream socket is not read while the client does not read, a client that leaves ends the upstream at
-//! once, and a body that could not be completed never ends clean.
+//! once, an upstream that breaks is asked again for the bytes that are missing, and a body that could not be
+//! completed never ends clean.
 
-mod channel;
+mod budget;
 mod cookies;
-mod pump;
+mod entity;
+mod open;
+mod part;
+mod range;
+mod resume;
+mod source;
+mod stream;
 mod upstream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::Response;
-use http::header::{CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED};
-use hyper::body::{Body as _, Incoming};
+use tokio::sync::Semaphore;
 
 use crate::egress::Egress;
-use crate::telemetry::{Metrics, StreamGuard};
-use crate::ticket::Link;
+use crate::telemetry::Metrics;
 
-pub use channel::{Broken, Receiver as StreamBody};
+pub use entity::Entity;
+pub use open::{Opened, Sent, Wanted};
+pub use source::{Origin, Renew};
+pub use stream::{Broken, StreamBody};
 pub use upstream::RelayError;
+
+/// Most bytes that are read and thrown away to get at those that are wanted, where the CDN serves no ranges.
+const MAX_SKIP: u64 = 1 << 20;
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Longest silence of either side.
+    /// Longest silence of an upstream.
     pub idle: Duration,
-    /// Most bytes between the upstream and the client's connection, per stream.
+    /// Most bytes that were taken from the upstream and are not yet with the client's socket, per stream.
     pub buffer: usize,
+    /// Most bytes that one read takes from the upstream: a part of `buffer`.
+    pub read: usize,
+    /// Most streams at a time.
+    pub max_streams: usize,
 }
 
 /// Moves bytes from the CDN to clients.
@@ -37,61 +50,15 @@ pub struct Relay {
     egress: Egress,
     settings: Settings,
     metrics: Arc<Metrics>,
-}
-
-/// An upstream response whose head was good.
-#[derive(Debug)]
-pub struct Opened {
-    response: Response<Incoming>,
-    settings: Settings,
-    guard: StreamGuard,
+    renew: Renew,
+    /// A permit per stream.
+    streams: Arc<Semaphore>,
 }
 
 impl Relay {
-    /// A relay that fetches by `egress`.
-    pub fn new(egress: Egress, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        Self { egress, settings, metrics }
-    }
-
-    /// Asks the CDN for a link's bytes and waits for the head of its answer.
-    pub async fn open(&self, link: &Link) -> Result<Opened, RelayError> {
-        let guard = self.metrics.stream();
-        let response = upstream::fetch(&self.egress, link).await?;
-        Ok(Opened { response, settings: self.settings.clone(), guard })
-    }
-}
-
-impl Opened {
-    /// Bytes of the body, where the CDN says so.
-    pub fn length(&self) -> Option<u64> {
-        self.response.body().size_hint().exact()
-    }
-
-    /// The CDN's content type.
-    pub fn content_type(&self) -> Option<&str> {
-        self.response.headers().get(CONTENT_TYPE)?.to_str().ok()
-    }
-
-    /// Headers that clients get as the CDN sent them.
-    pub fn validators(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
-        [ETAG, LAST_MODIFIED]
-            .into_iter()
-            .filter_map(|name| self.response.headers().get(&name).map(|value| (name, value)))
-            // Visible ASCII alone: what else may stand there serves nobody.
-            .filter(|(_, value)| value.to_str().is_ok())
-    }
-
-    /// Starts to move the bytes. `evict` is called once if the client does not read for the longest silence:
-    /// the connection is then of no use to anybody.
-    pub fn into_body(self, evict: impl FnOnce() + Send + 'static) -> StreamBody {
-        let length = self.length();
-        let (sender, receiver) = channel::channel(self.settings.buffer, length);
-        let pump = pump::Pump { length, idle: self.settings.idle, guard: self.guard };
-        let span = tracing::Span::current();
-        tokio::spawn(tracing::Instrument::instrument(
-            pump.run(self.response.into_body(), sender, evict),
-            span,
-        ));
-        receiver
+    /// A relay that fetches by `egress`, and has stale links renewed by `renew`.
+    pub fn new(egress: Egress, settings: Settings, metrics: Arc<Metrics>, renew: Renew) -> Self {
+        let streams = Arc::new(Semaphore::new(settings.max_streams));
+        Self { egress, settings, metrics, renew, streams }
     }
 }

@@ -1,19 +1,21 @@
 //! The request to the CDN: headers, cookies, redirects, and the checks of the answer's head.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
-    HeaderName, LOCATION, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION,
+    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use http_body_util::Empty;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use url::Url;
 
 use super::cookies;
-use crate::egress::{Egress, EgressError};
+use super::entity::Entity;
+use super::range::{ByteRange, ContentRange};
+use crate::egress::{Egress, EgressError, ResponseBody};
 use crate::ticket::Link;
 
 /// Most redirects that are followed.
@@ -23,13 +25,18 @@ const MAX_REDIRECTS: usize = 5;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Headers of a format that are ours, or the connection's, to set.
-const NOT_FORWARDED: [HeaderName; 12] = [
+const NOT_FORWARDED: [HeaderName; 17] = [
     ACCEPT_ENCODING,
     CONNECTION,
     CONTENT_LENGTH,
     COOKIE,
     EXPECT,
     HOST,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
     PROXY_AUTHORIZATION,
     RANGE,
     TE,
@@ -59,32 +66,72 @@ pub enum RelayError {
     /// Neither a length nor chunks nor TLS: a cut could not be told from the end.
     #[error("the site's server gives no way to tell whether the file is whole")]
     Unframed,
+    /// The answer holds other bytes than those asked for, or does not say which.
+    #[error("the site's server sent another part of the file than it was asked for")]
+    WrongPart,
+    /// The body broke, or lied about its length, before the first byte that the client gets.
+    #[error("the site's server broke off")]
+    Broken,
+    /// The file has no byte in the range that the client asked for.
+    #[error("the file has no bytes in that range")]
+    Unsatisfiable {
+        /// Bytes of the whole, where they are known.
+        total: Option<u64>,
+    },
+    /// `If-Match` or `If-Unmodified-Since` does not hold.
+    #[error("the file is not the one that the request expects")]
+    PreconditionFailed,
+    /// As many streams are open as may be.
+    #[error("as many streams are open as this server allows")]
+    Full,
 }
 
-/// Fetches a link's bytes: the whole of them, from the start. Gives up after [`DEADLINE`].
-pub(super) async fn fetch(egress: &Egress, link: &Link) -> Result<Response<Incoming>, RelayError> {
-    tokio::time::timeout(DEADLINE, follow(egress, link)).await.map_err(|_| EgressError::Timeout)?
+/// What is asked of the CDN.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ask {
+    /// Unset: the whole.
+    pub(super) range: Option<ByteRange>,
+    /// Goes with `range`: if the file is another one, the CDN is to send the whole (RFC 9110 §13.1.5).
+    pub(super) if_range: Option<HeaderValue>,
 }
 
-async fn follow(egress: &Egress, link: &Link) -> Result<Response<Incoming>, RelayError> {
+/// A head that is good, and the body to come.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// All of the file.
+    Whole(Entity, ResponseBody),
+    /// These offsets of it. A length that the body announces agrees with them.
+    Part(Range<u64>, Entity, ResponseBody),
+    /// There is nothing in the range that was asked for, in a file of so many bytes.
+    OutOfRange(Option<u64>),
+}
+
+/// Asks for a link's bytes. Gives up after [`DEADLINE`].
+pub(super) async fn fetch(egress: &Egress, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+    tokio::time::timeout(DEADLINE, follow(egress, link, ask)).await.map_err(|_| EgressError::Timeout)?
+}
+
+async fn follow(egress: &Egress, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
     let mut url = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
     let first_origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {
         let same_origin = url.origin() == first_origin;
-        let response = egress.send(request(link, &url, same_origin)?).await?;
-        if !response.status().is_redirection() {
-            return check(response, &url);
+        let response = egress.send(&request(link, &url, same_origin, ask)?).await?;
+        // Not a redirect, although of its class (RFC 9110 §15.4): nobody asked whether anything was modified.
+        if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
+            return check(response, &url, ask);
         }
         url = redirect(&url, response.headers()).ok_or(RelayError::BadLink)?;
+        response.into_body().discard().await;
     }
     Err(RelayError::Redirects)
 }
 
-fn request(link: &Link, url: &Url, same_origin: bool) -> Result<Request<Empty<Bytes>>, RelayError> {
+fn request(link: &Link, url: &Url, same_origin: bool, ask: &Ask) -> Result<Request<()>, RelayError> {
     let mut address = url.clone();
     address.set_fragment(None);
     let uri: Uri = address.as_str().parse().map_err(|_| RelayError::BadLink)?;
-    let mut request = Request::new(Empty::new());
+    let mut request = Request::new(());
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
     for (name, value) in &link.headers {
@@ -96,6 +143,12 @@ fn request(link: &Link, url: &Url, same_origin: bool) -> Result<Request<Empty<By
         }
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(range) = ask.range.and_then(|range| HeaderValue::try_from(range.header()).ok()) {
+        headers.insert(RANGE, range);
+        if let Some(validator) = &ask.if_range {
+            headers.insert(IF_RANGE, validator.clone());
+        }
+    }
     if let Some(mut value) =
         cookies::header(&link.cookies, url).and_then(|value| HeaderValue::try_from(value).ok())
     {
@@ -114,11 +167,37 @@ fn redirect(from: &Url, headers: &HeaderMap) -> Option<Url> {
     }
 }
 
-fn check(response: Response<Incoming>, url: &Url) -> Result<Response<Incoming>, RelayError> {
-    if response.status() != StatusCode::OK {
-        return Err(RelayError::Status(response.status()));
+fn check(response: Response<ResponseBody>, url: &Url, ask: &Ask) -> Result<Reply, RelayError> {
+    let (head, body) = response.into_parts();
+    let headers = &head.headers;
+    let asked_for_part = ask.range.is_some();
+    match head.status {
+        StatusCode::OK => {
+            check_framing(headers, &body, url)?;
+            let total = body.size_hint().exact();
+            Ok(Reply::Whole(Entity::new(headers, total), body))
+        }
+        StatusCode::PARTIAL_CONTENT if asked_for_part => {
+            check_framing(headers, &body, url)?;
+            let Some(ContentRange::Part(range, total)) = ContentRange::of(headers) else {
+                return Err(RelayError::WrongPart);
+            };
+            if body.size_hint().exact().is_some_and(|length| length != range.end - range.start) {
+                return Err(RelayError::WrongPart);
+            }
+            let entity = Entity { takes_ranges: true, ..Entity::new(headers, total) };
+            Ok(Reply::Part(range, entity, body))
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if asked_for_part => match ContentRange::of(headers) {
+            Some(ContentRange::Unsatisfied(total)) => Ok(Reply::OutOfRange(Some(total))),
+            _ => Ok(Reply::OutOfRange(None)),
+        },
+        status => Err(RelayError::Status(status)),
     }
-    let headers = response.headers();
+}
+
+/// Checks that the body is what it says, and that its end can be told from a cut.
+fn check_framing(headers: &HeaderMap, body: &ResponseBody, url: &Url) -> Result<(), RelayError> {
     let all_are = |name, only: &[u8]| {
         headers.get_all(name).iter().all(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(only))
     };
@@ -126,12 +205,12 @@ fn check(response: Response<Incoming>, url: &Url) -> Result<Response<Incoming>, 
     if !all_are(CONTENT_ENCODING, b"identity") || !all_are(TRANSFER_ENCODING, b"chunked") {
         return Err(RelayError::Encoded);
     }
-    let framed = headers.contains_key(TRANSFER_ENCODING) || response.body().size_hint().exact().is_some();
+    let framed = headers.contains_key(TRANSFER_ENCODING) || body.size_hint().exact().is_some();
     // Without framing only TLS's close_notify tells the end (rustls reports its absence as an error).
-    if !framed && url.scheme() != "https" {
-        return Err(RelayError::Unframed);
+    match framed || url.scheme() == "https" {
+        true => Ok(()),
+        false => Err(RelayError::Unframed),
     }
-    Ok(response)
 }
 
 #[cfg(test)]
@@ -152,6 +231,7 @@ mod tests {
         Link {
             url: "https://cdn.example/a".into(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            chunk: None,
             cookies: vec![Cookie {
                 name: "c".into(),
                 value: "1".into(),
@@ -164,16 +244,20 @@ mod tests {
 
     #[test]
     fn requests_carry_what_belongs_to_their_host() {
-        let own = request(&link(), &Url::parse("https://cdn.example/a#b").unwrap(), true).unwrap();
+        let whole = Ask { range: None, if_range: Some(HeaderValue::from_static("\"v\"")) };
+        let part = Ask { range: Some(ByteRange::Between(1, 2)), ..whole.clone() };
+        let own = request(&link(), &Url::parse("https://cdn.example/a#b").unwrap(), true, &whole).unwrap();
         assert_eq!(own.uri(), "https://cdn.example/a");
         assert_eq!(own.headers()["referer"], "https://page.example/");
         assert_eq!(own.headers()["accept-encoding"], "identity");
         assert_eq!(own.headers()["cookie"], "c=1");
         assert_eq!(own.headers()["authorization"], "Bearer x");
         assert_eq!(own.headers().len(), 4);
-        let other = request(&link(), &Url::parse("https://other.example/a").unwrap(), false).unwrap();
+        let other = request(&link(), &Url::parse("https://other.example/a").unwrap(), false, &part).unwrap();
         assert!(!other.headers().contains_key("cookie"));
         assert!(!other.headers().contains_key("authorization"));
+        assert_eq!(other.headers()["range"], "bytes=1-2");
+        assert_eq!(other.headers()["if-range"], "\"v\"");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::api::client::Reset;
+use crate::silence::Silence;
 
 /// Bytes that the kernel takes for a client before it says that its buffer is full. Small, so that a client that
 /// reads slowly is seen to read, and one that does not read costs little (tcp(7), `TCP_NOTSENT_LOWAT`).
@@ -20,14 +21,17 @@ pub(super) struct ConnectionIo {
     reset: Reset,
     /// Whether the socket's close is set to be a reset.
     armed: bool,
+    /// Of a client that takes nothing of what is there for it.
+    silence: Silence,
 }
 
 impl ConnectionIo {
-    pub(super) fn new(stream: TcpStream, reset: Reset) -> Self {
+    /// `idle`: longest time that the client may take nothing.
+    pub(super) fn new(stream: TcpStream, reset: Reset, idle: Duration) -> Self {
         // Without the first, small answers wait for the client's acknowledgement; if one fails, it goes without.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
-        Self { stream, reset, armed: false }
+        Self { stream, reset, armed: false, silence: Silence::new(idle) }
     }
 
     /// Before bytes go out that only a proper end makes whole.
@@ -51,6 +55,21 @@ impl ConnectionIo {
     }
 }
 
+impl ConnectionIo {
+    /// What a write came to; one that the client has kept waiting for too long ends the connection: it is of no
+    /// use to anybody.
+    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.silence.end();
+            return written;
+        }
+        ready!(self.silence.poll(cx));
+        tracing::debug!("connection reset: the client takes nothing");
+        self.reset.arm();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl Drop for ConnectionIo {
     fn drop(&mut self) {
         self.arm();
@@ -70,7 +89,8 @@ impl AsyncRead for ConnectionIo {
 impl AsyncWrite for ConnectionIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.arm();
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -97,6 +117,7 @@ impl AsyncWrite for ConnectionIo {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.arm();
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch(cx, written)
     }
 }

@@ -1,5 +1,6 @@
 //! The raw hyper server: listeners, the accept loop, connections, and the drain.
 
+mod files;
 mod io;
 mod listen;
 
@@ -22,13 +23,14 @@ use crate::api::Api;
 use crate::api::client::{ClientConnection, Reset};
 use io::ConnectionIo;
 
+pub use files::streams_within_limit;
 pub use listen::{ListenError, bind};
 
 /// Longest wait for a request's head, from the connection's start or the last answer's end.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-/// hyper's buffer per connection in bytes: the longest head (beyond it hyper answers 431 without a body), and what
-/// lies between a stream and its socket.
-const BUFFER: usize = 24 << 10;
+/// Least size of hyper's buffer per connection in bytes: the longest head (beyond it hyper answers 431 without a
+/// body).
+const MIN_BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -39,17 +41,21 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// How long streams may finish after a signal.
     pub drain: Duration,
+    /// Longest time that a client may take nothing of what is sent to it.
+    pub idle: Duration,
+    /// Bytes of a response that are collected before they are written, per connection.
+    pub buffer: usize,
 }
 
 /// Serves until `shutdown` is ready; then accepts nothing more and gives streams the drain's time to finish.
 pub async fn run(
     listeners: Vec<TcpListener>,
     api: Arc<Api>,
-    drain: Duration,
+    settings: &Settings,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let accepting = listeners.iter().map(|listener| accept(listener, &api, &graceful));
+    let accepting = listeners.iter().map(|listener| accept(listener, &api, settings, &graceful));
     tokio::select! {
         biased;
         () = shutdown => {}
@@ -58,6 +64,7 @@ pub async fn run(
     // New clients are refused from here on, and go to another server if there is one.
     drop(listeners);
     api.drain();
+    let drain = settings.drain;
     let left = graceful.count();
     tracing::info!(connections = left, seconds = drain.as_secs(), "draining");
     match tokio::time::timeout(drain, graceful.shutdown()).await {
@@ -66,11 +73,17 @@ pub async fn run(
     }
 }
 
-async fn accept(listener: &TcpListener, api: &Arc<Api>, graceful: &GracefulShutdown) -> Infallible {
+async fn accept(
+    listener: &TcpListener,
+    api: &Arc<Api>,
+    settings: &Settings,
+    graceful: &GracefulShutdown,
+) -> Infallible {
+    let limits = Limits { idle: settings.idle, buffer: settings.buffer.max(MIN_BUFFER) };
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                tokio::spawn(serve(stream, peer, Arc::clone(api), graceful.watcher()));
+                tokio::spawn(serve(stream, peer, Arc::clone(api), limits, graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -87,7 +100,14 @@ fn is_of_one_connection(error: &std_io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, api: Arc<Api>, watcher: Watcher) {
+/// Limits of a connection.
+#[derive(Clone, Copy)]
+struct Limits {
+    idle: Duration,
+    buffer: usize,
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, api: Arc<Api>, limits: Limits, watcher: Watcher) {
     let Ok(local) = stream.local_addr() else { return };
     let reset = Reset::default();
     let client = ClientConnection { peer, local, reset: reset.clone() };
@@ -99,13 +119,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, api: Arc<Api>, watcher: Watc
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(ConnectionIo::new(stream, reset.clone())), service);
-    tokio::select! {
-        result = watcher.watch(connection) => if let Err(error) = result {
-            tracing::debug!(%error, %peer, "connection ended");
-        },
-        // Dropping the connection closes its socket, and the socket's owner makes that a reset.
-        () = reset.requested() => tracing::debug!(%peer, "connection reset"),
+        .max_buf_size(limits.buffer)
+        .serve_connection(TokioIo::new(ConnectionIo::new(stream, reset.clone(), limits.idle)), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, %peer, "connection ended");
     }
 }

@@ -22,6 +22,7 @@ fn ticket() -> Ticket {
                 path: "/".into(),
                 secure: true,
             }],
+            chunk: None,
         }),
     }
 }

@@ -1,0 +1,277 @@
+//! Going on at the exact byte after an upstream broke, and being sure that it is the same file.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use tokio::time::{sleep, timeout};
+
+use super::MAX_SKIP;
+use super::entity::Entity;
+use super::part::Part;
+use super::source::{Renewal, Source, is_stale};
+use super::upstream::{Ask, RelayError, Reply};
+use crate::egress::EgressError;
+
+/// Longest pauses before each try, in milliseconds. When all have been used without a new byte, the stream breaks.
+const PAUSES: [u64; 5] = [50, 250, 750, 2000, 4000];
+
+/// Bytes that are kept, to be compared where no strong validator tells that the file is the same.
+const KEPT: usize = 4096;
+
+/// Why a try did not give the bytes that follow.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// It may be over soon.
+    #[error("{0}")]
+    Passing(RelayError),
+    /// The link has expired.
+    #[error("{0}")]
+    Stale(RelayError),
+    /// It will not get better.
+    #[error("{0}")]
+    Final(RelayError),
+    /// The file is another one now, or there is no telling.
+    #[error("the file has changed")]
+    Changed,
+    /// The answer does not carry the tag that was to vouch for it.
+    #[error("the answer carries no entity tag")]
+    Untagged,
+    /// The CDN sends nothing but the whole, and that is too much to skip.
+    #[error("the site's server does not serve ranges")]
+    NoRanges,
+}
+
+impl From<RelayError> for Failure {
+    fn from(error: RelayError) -> Self {
+        match &error {
+            RelayError::Status(status) => match *status {
+                _ if is_stale(&error) => Self::Stale(error),
+                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                    Self::Passing(error)
+                }
+                status if status.is_server_error() => Self::Passing(error),
+                _ => Self::Final(error),
+            },
+            RelayError::Egress(EgressError::Address) => Self::Final(error),
+            RelayError::Egress(_) | RelayError::Broken => Self::Passing(error),
+            RelayError::WrongPart => Self::Changed,
+            _ => Self::Final(error),
+        }
+    }
+}
+
+/// The last bytes that the client got.
+#[derive(Default)]
+struct Tail(Bytes);
+
+impl Tail {
+    fn push(&mut self, data: &Bytes) {
+        if data.len() >= KEPT {
+            self.0 = data.slice(data.len() - KEPT..);
+            return;
+        }
+        let old = &self.0[self.0.len().saturating_sub(KEPT - data.len())..];
+        let mut joined = BytesMut::with_capacity(old.len() + data.len());
+        joined.extend_from_slice(old);
+        joined.extend_from_slice(data);
+        self.0 = joined.freeze();
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+/// Where a stream stands in its file, and all that a new response is judged by.
+pub(super) struct Progress {
+    source: Source,
+    entity: Entity,
+    /// Offset of the next byte that the client gets.
+    next: u64,
+    /// One past the last; unset where nobody knows.
+    end: Option<u64>,
+    tail: Tail,
+    /// Tries since the last new byte.
+    tries: usize,
+    /// Whether there was a new byte since the last response.
+    moved_on: bool,
+    /// Whether the link is not the one that the stream began with: another host may have tags of its own.
+    renewed: bool,
+    /// Whether the CDN leaves the tag out where it sends a part.
+    untagged: bool,
+    silence: Duration,
+}
+
+impl Progress {
+    /// A stream that begins at `next`. `silence`: longest wait for bytes.
+    pub(super) fn new(
+        source: Source,
+        entity: Entity,
+        next: u64,
+        end: Option<u64>,
+        silence: Duration,
+    ) -> Self {
+        Self {
+            source,
+            entity,
+            next,
+            end,
+            tail: Tail::default(),
+            tries: 0,
+            moved_on: false,
+            renewed: false,
+            untagged: false,
+            silence,
+        }
+    }
+
+    /// The client gets these bytes.
+    pub(super) fn advance(&mut self, data: &Bytes) {
+        self.next += data.len() as u64;
+        self.tail.push(data);
+        self.tries = 0;
+        self.moved_on = true;
+    }
+
+    /// Bytes to come, where that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.end.map(|end| end.saturating_sub(self.next))
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Asks for what follows, `broken` or because a response came to its proper end before the file did. None
+    /// where it can't be had, or can't be trusted.
+    pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Option<Part>) {
+        let mut is_try = broken || !self.moved_on;
+        loop {
+            if is_try {
+                let Some(longest) = PAUSES.get(self.tries) else {
+                    tracing::info!(offset = self.next, "the upstream stays broken");
+                    return (self, None);
+                };
+                self.tries += 1;
+                sleep(Duration::from_millis(fastrand::u64(longest / 2..=*longest))).await;
+            }
+            is_try = true;
+            let failure = match self.attempt().await {
+                Ok(part) => {
+                    self.moved_on = false;
+                    return (self, Some(part));
+                }
+                Err(failure) => failure,
+            };
+            let hope = match &failure {
+                Failure::Passing(_) => true,
+                Failure::Stale(refused) => match self.source.renew(refused).await {
+                    Renewal::Done => {
+                        self.renewed = true;
+                        is_try = false;
+                        true
+                    }
+                    Renewal::TooSoon => true,
+                    Renewal::Failed => false,
+                },
+                Failure::Untagged => {
+                    self.untagged = true;
+                    is_try = false;
+                    true
+                }
+                Failure::Final(_) | Failure::Changed | Failure::NoRanges => false,
+            };
+            tracing::info!(offset = self.next, tries = self.tries, %failure, "can't go on yet");
+            if !hope {
+                return (self, None);
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Part, Failure> {
+        let validator = self.entity.strong_etag().filter(|_| !self.renewed && !self.untagged).cloned();
+        let vouched = validator.is_some();
+        let overlap = if vouched { 0 } else { self.tail.len() };
+        let from = self.next - overlap;
+        let range = self.source.window(from, self.end, overlap);
+        let ask = Ask { range: Some(range), if_range: validator };
+        let reply = self.source.fetch(&ask).await?;
+        if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply {
+            if self.entity.contradicts(entity, self.renewed) {
+                return Err(Failure::Changed);
+            }
+            if vouched && entity.strong_etag().is_none() {
+                return Err(Failure::Untagged);
+            }
+            self.end = self.end.or(entity.total);
+        }
+        match reply {
+            Reply::OutOfRange(total) => match self.end {
+                // It was cut just before the mark of its end.
+                None if total == Some(self.next) => Ok(Part::empty()),
+                _ => Err(Failure::Changed),
+            },
+            Reply::Part(got, entity, body) => {
+                let asked = range.within(entity.total.unwrap_or(u64::MAX)).ok_or(Failure::Changed)?;
+                if got.start != from || got.end > asked.end {
+                    return Err(Failure::Changed);
+                }
+                self.join(Part::new(body, Some(got.end - from)), 0, overlap).await
+            }
+            Reply::Whole(..) if from > MAX_SKIP => Err(Failure::NoRanges),
+            Reply::Whole(entity, body) => {
+                let mut part = Part::new(body, entity.total);
+                if let Some(end) = self.end {
+                    part.cut_to(end);
+                }
+                self.join(part, from, overlap).await
+            }
+        }
+    }
+
+    /// Skips what nobody wants, and compares what the client has.
+    async fn join(&self, mut part: Part, skip: u64, overlap: u64) -> Result<Part, Failure> {
+        let mut again = BytesMut::new();
+        let joining = async {
+            part.take(skip, |_| {}).await?;
+            part.take(overlap, |data| again.extend_from_slice(data)).await
+        };
+        match timeout(self.silence, joining).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(Failure::Passing(RelayError::Broken)),
+        }
+        match again == self.tail.0[..usize::try_from(overlap).unwrap_or(0)] {
+            true => Ok(part),
+            false => Err(Failure::Changed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_last_bytes_however_they_came() {
+        let whole: Vec<u8> = (0..20_000_u32).map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect();
+        for size in [1, 7, 1000, KEPT - 1, KEPT, KEPT + 1, 20_000] {
+            let mut tail = Tail::default();
+            for (index, data) in whole.chunks(size).enumerate() {
+                tail.push(&Bytes::copy_from_slice(data));
+                let at = index * size + data.len();
+                assert_eq!(tail.0, whole[at.saturating_sub(KEPT)..at], "pieces of {size}, at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn failures_that_pass_are_told_from_those_that_stay() {
+        let of = |status: u16| Failure::from(RelayError::Status(StatusCode::from_u16(status).unwrap()));
+        assert!([401, 403, 404, 410].map(of).iter().all(|it| matches!(it, Failure::Stale(_))));
+        assert!([408, 425, 429, 500, 503].map(of).iter().all(|it| matches!(it, Failure::Passing(_))));
+        assert!([400, 304, 416, 451].map(of).iter().all(|it| matches!(it, Failure::Final(_))));
+        assert!(matches!(Failure::from(RelayError::WrongPart), Failure::Changed));
+        assert!(matches!(Failure::from(RelayError::Egress(EgressError::Timeout)), Failure::Passing(_)));
+    }
+}

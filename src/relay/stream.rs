@@ -1,0 +1,170 @@
+//! The body of a stream, as hyper reads it: bytes from the upstream, and from the next one when that breaks.
+//!
+//! Nothing is read before hyper asks, so an upstream is held back by a client that does not read, and there is no
+//! task or queue between the two. Dropping the body closes the upstream at once.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
+
+use super::Settings;
+use super::budget::Budget;
+use super::part::Part;
+use super::resume::Progress;
+use crate::silence::Silence;
+use crate::telemetry::StreamGuard;
+
+/// Pieces below this size are copied, so that they don't keep a whole read buffer alive.
+const SMALL: usize = 4 << 10;
+
+/// The body could not be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the upstream broke before the body was complete")]
+pub struct Broken;
+
+enum State {
+    Reading(Part, Box<Progress>),
+    Reopening(BoxFuture<'static, (Box<Progress>, Option<Part>)>),
+    Ended,
+}
+
+/// The bytes that a client asked for. A body that can't be completed ends in an error.
+pub struct StreamBody {
+    state: State,
+    /// Bytes to come, where that is known.
+    left: Option<u64>,
+    /// Of the upstream.
+    silence: Silence,
+    budget: Budget,
+    /// Most bytes under way at which more are read.
+    room: usize,
+    guard: StreamGuard,
+    _permit: OwnedSemaphorePermit,
+    /// The request's, for the log.
+    span: tracing::Span,
+}
+
+impl StreamBody {
+    pub(super) fn new(
+        part: Part,
+        progress: Progress,
+        settings: &Settings,
+        guard: StreamGuard,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            left: progress.left(),
+            state: State::Reading(part, Box::new(progress)),
+            silence: Silence::new(settings.idle),
+            budget: Budget::default(),
+            room: settings.buffer.saturating_sub(settings.read),
+            guard,
+            _permit: permit,
+            span: tracing::Span::current(),
+        }
+    }
+
+    fn deliver(&mut self, data: Bytes) -> Frame<Bytes> {
+        if let State::Reading(_, progress) = &mut self.state {
+            progress.advance(&data);
+            self.left = progress.left();
+        }
+        self.guard.bytes(data.len() as u64);
+        if self.left == Some(0) {
+            // hyper does not come back for the end of a body whose length it knows.
+            self.end("complete");
+        }
+        let data = if data.len() < SMALL { Bytes::copy_from_slice(&data) } else { data };
+        Frame::data(self.budget.count(data))
+    }
+
+    fn reopen(&mut self, broken: bool) {
+        if let State::Reading(part, progress) = std::mem::replace(&mut self.state, State::Ended) {
+            // Its connection is of no more use, and could stand in the way of the next.
+            drop(part);
+            if broken {
+                self.guard.resumed();
+            }
+            self.state = State::Reopening(Box::pin(progress.reopen(broken).instrument(self.span.clone())));
+        }
+    }
+
+    fn end(&mut self, outcome: &'static str) {
+        self.state = State::Ended;
+        self.guard.ended(outcome);
+        self.span.in_scope(|| tracing::debug!(outcome, "stream ended"));
+    }
+}
+
+impl Body for StreamBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        loop {
+            match &mut this.state {
+                State::Reading(part, progress) => {
+                    ready!(this.budget.poll_below(this.room, cx));
+                    match part.poll_data(cx) {
+                        Poll::Ready(Ok(Some(data))) => {
+                            this.silence.end();
+                            return Poll::Ready(Some(Ok(this.deliver(data))));
+                        }
+                        Poll::Ready(Ok(None)) if progress.left().is_none() && part.is_open_ended() => {
+                            this.end("complete");
+                        }
+                        Poll::Ready(Ok(None)) => this.reopen(false),
+                        Poll::Ready(Err(error)) => {
+                            let offset = progress.next();
+                            this.span.in_scope(|| tracing::info!(%error, offset, "the upstream broke"));
+                            this.reopen(true);
+                        }
+                        Poll::Pending => {
+                            ready!(this.silence.poll(cx));
+                            let offset = progress.next();
+                            this.span.in_scope(|| tracing::info!(offset, "the upstream fell silent"));
+                            this.silence.end();
+                            this.reopen(true);
+                        }
+                    }
+                }
+                State::Reopening(reopening) => match ready!(reopening.as_mut().poll(cx)) {
+                    (progress, Some(part)) => {
+                        this.left = progress.left();
+                        this.state = State::Reading(part, progress);
+                    }
+                    (_, None) => {
+                        this.end("upstream_broken");
+                        return Poll::Ready(Some(Err(Broken)));
+                    }
+                },
+                State::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Drop for StreamBody {
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Ended) {
+            self.end("client_gone");
+        }
+    }
+}
