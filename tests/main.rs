@@ -14,6 +14,7 @@ mod bad_input;
 mod egress;
 mod extract;
 mod lifecycle;
+mod names;
 mod operations;
 mod silence;
 mod stage_checks;

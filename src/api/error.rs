@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::body::{self, Body};
+use super::filename::TemplateError;
 use crate::extract::{ExtractError, PageErrorKind, PageUrlError};
 use crate::relay::RelayError;
 use crate::ticket::{KeyError, TokenError};
@@ -220,6 +221,12 @@ impl From<PageUrlError> for ApiError {
             | PageUrlError::Smuggled => Code::BadRequest,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<TemplateError> for ApiError {
+    fn from(error: TemplateError) -> Self {
+        Self::new(Code::BadRequest, error.to_string())
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
+use super::filename::Template;
 use super::tickets::{StreamLink, Tickets};
 use super::{Api, request};
 use crate::extract::{Entry, Extraction, Format, FormatInfo, Kind, Metadata, PageUrl};
@@ -21,6 +22,15 @@ pub(super) struct ExtractRequest {
     pub(super) url: Option<String>,
     #[serde(default)]
     pub(super) format: Option<String>,
+    #[serde(default)]
+    pub(super) filename: Option<String>,
+}
+
+impl ExtractRequest {
+    /// The template for the names of the files.
+    pub(super) fn template(&self) -> Result<Option<Template>, ApiError> {
+        Ok(self.filename.as_deref().map(Template::parse).transpose()?)
+    }
 }
 
 #[derive(Serialize)]
@@ -71,15 +81,23 @@ impl Api {
             _ => ExtractRequest {
                 url: request::parameter(&request, "url"),
                 format: request::parameter(&request, "format"),
+                filename: request::parameter(&request, "filename"),
             },
         };
+        let template = asked.template()?;
         let page = page(asked.url)?;
         let extraction = self.extractor.extract(&page).await?;
         let chosen = match asked.format.filter(|selector| !selector.is_empty()) {
             Some(selector) => Some(self.extractor.select(&extraction, &selector).await?),
             None => None,
         };
-        let tickets = Tickets { api: self, page: &page, extraction: &extraction, base_url: &base_url };
+        let tickets = Tickets {
+            api: self,
+            page: &page,
+            extraction: &extraction,
+            base_url: &base_url,
+            template: template.as_ref(),
+        };
         json(&view(&tickets, chosen.as_deref())?)
     }
 }

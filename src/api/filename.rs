@@ -1,167 +1,97 @@
-//! File names and content types of streams.
+//! File names of streams: a client's template or `title [id].ext`, always safe to save and with the file's own
+//! extension at the end.
 
-use http::HeaderValue;
-use url::Url;
+mod clean;
+mod fields;
+mod header;
+mod media_type;
+mod template;
 
-use crate::extract::Metadata;
+pub(super) use header::{disposition, encoded};
+pub(super) use media_type::{content_type, ext_of};
+#[cfg(test)]
+pub(super) use template::MAX_TEMPLATE;
+pub(super) use template::{Template, TemplateError};
 
-/// Longest file name in bytes of UTF-8, extension included; file systems end at 255.
-const MAX_NAME: usize = 150;
+use crate::extract::{FormatInfo, Metadata};
 
-/// Content types by file extension. What is not here is sent as the CDN calls it, if that is harmless.
-const TYPES: [(&str, &str); 29] = [
-    ("3gp", "video/3gpp"),
-    ("aac", "audio/aac"),
-    ("avi", "video/x-msvideo"),
-    ("avif", "image/avif"),
-    ("flac", "audio/flac"),
-    ("flv", "video/x-flv"),
-    ("gif", "image/gif"),
-    ("heic", "image/heic"),
-    ("jpeg", "image/jpeg"),
-    ("jpg", "image/jpeg"),
-    ("json", "application/json"),
-    ("m4a", "audio/mp4"),
-    ("m4v", "video/mp4"),
-    ("mkv", "video/x-matroska"),
-    ("mov", "video/quicktime"),
-    ("mp3", "audio/mpeg"),
-    ("mp4", "video/mp4"),
-    ("mpg", "video/mpeg"),
-    ("ogg", "audio/ogg"),
-    ("ogv", "video/ogg"),
-    ("opus", "audio/ogg"),
-    ("png", "image/png"),
-    ("srt", "application/x-subrip"),
-    ("ts", "video/mp2t"),
-    ("ttml", "application/ttml+xml"),
-    ("vtt", "text/vtt"),
-    ("wav", "audio/wav"),
-    ("webm", "video/webm"),
-    ("webp", "image/webp"),
-];
+/// A name where nothing is known that could be one.
+const UNNAMED: &str = "video";
 
-/// `title [id].ext`, or `title [id].language.ext`, as yt-dlp names files.
-pub(super) fn name(metadata: &Metadata, language: Option<&str>, ext: &str) -> String {
-    let id = metadata.id.as_deref().unwrap_or("video");
-    let mut stem = match metadata.title.as_deref() {
-        Some(title) => format!("{title} [{id}]"),
-        None => id.to_owned(),
-    };
-    if let Some(language) = language {
-        stem.push('.');
-        stem.push_str(language);
-    }
-    clean(&stem, ext)
+/// A file that wants a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    metadata: &'a Metadata,
+    format: Option<&'a FormatInfo>,
+    /// Of subtitles, as yt-dlp keys them.
+    subtitles: Option<&'a str>,
+    ext: &'static str,
 }
 
-/// A file name without control, bidirectional or path characters, and not too long.
-fn clean(stem: &str, ext: &str) -> String {
-    let ext: String = ext.chars().filter(char::is_ascii_alphanumeric).take(10).collect();
-    let safe: String = stem
-        .chars()
-        .map(|char| match char {
-            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
-            char if char.is_control() || is_format(char) => ' ',
-            char => char,
-        })
-        .collect();
-    let words: Vec<_> = safe.split_whitespace().collect();
-    let joined = words.join(" ");
-    let stem = joined.trim_start_matches(['.', '-', ' ']);
-    let room = MAX_NAME - ext.len() - 1;
-    let stem = shorten(stem, room);
-    match (stem.is_empty(), ext.is_empty()) {
-        (true, true) => "video".to_owned(),
-        (true, false) => format!("video.{ext}"),
-        (false, true) => stem,
-        (false, false) => format!("{stem}.{ext}"),
+impl<'a> Subject<'a> {
+    /// One of a page's formats.
+    pub(super) fn format(metadata: &'a Metadata, format: &'a FormatInfo) -> Self {
+        let ext = media_type::safe_ext(format.ext.as_deref().unwrap_or_default());
+        Self { metadata, format: Some(format), subtitles: None, ext }
+    }
+
+    /// Another file of a page: a picture, or subtitles in a language.
+    pub(super) fn other(metadata: &'a Metadata, subtitles: Option<&'a str>, ext: &str) -> Self {
+        Self { metadata, format: None, subtitles, ext: media_type::safe_ext(ext) }
     }
 }
 
-/// Unicode's format characters that change how text around them is shown (bidi overrides and isolates, zero
-/// widths, line separators, byte order mark).
-fn is_format(char: char) -> bool {
-    matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// The name that a template gives to a file, or the default one: `title [id].ext`, `title [id].language.ext`.
+pub(super) fn name(subject: &Subject<'_>, template: Option<&Template>) -> String {
+    template
+        .and_then(|template| from_template(subject, template))
+        .or_else(|| clean::name(&default_stem(subject.metadata), subject.subtitles, subject.ext))
+        .unwrap_or_else(|| format!("{UNNAMED}.{}", subject.ext))
 }
 
-/// Cuts in the middle, so that the id at the end stays.
-fn shorten(stem: &str, room: usize) -> String {
-    if stem.len() <= room {
-        return stem.trim_end().to_owned();
+/// The name that a literal template gives to a file that has one already; the extension stays.
+pub(super) fn renamed(filename: &str, subtitles: Option<&str>, template: &Template) -> String {
+    let ext = filename.rsplit_once('.').map_or("", |(_, ext)| ext);
+    let nothing = Metadata::default();
+    let subject = Subject::other(&nothing, subtitles, ext);
+    from_template(&subject, template).unwrap_or_else(|| filename.to_owned())
+}
+
+/// None where the template comes to nothing.
+fn from_template(subject: &Subject<'_>, template: &Template) -> Option<String> {
+    clean::name(&template.render(subject), subject.subtitles, subject.ext)
+}
+
+/// As yt-dlp's default template, with the author in place of a title that is not there.
+fn default_stem(metadata: &Metadata) -> String {
+    let words = |text: &Option<String>| clean::words(text.as_deref().unwrap_or_default());
+    let about = [&metadata.title, &metadata.uploader, &metadata.channel]
+        .into_iter()
+        .map(words)
+        .find(|words| !words.is_empty());
+    let id = words(&metadata.id);
+    match about {
+        Some(about) if id.is_empty() => about,
+        Some(about) => format!("{about} [{id}]"),
+        None => id,
     }
-    let tail_start = stem.rfind(" [").filter(|start| stem.len() - start <= room / 2).unwrap_or(stem.len());
-    let tail = &stem[tail_start..];
-    let mut end = room - tail.len();
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{tail}", stem[..end].trim_end())
-}
-
-/// The extension of a URL's path, if it is one of a known type.
-pub(super) fn ext_of(url: &str) -> Option<&'static str> {
-    let url = Url::parse(url).ok()?;
-    let ext = url.path().rsplit_once('.')?.1.to_ascii_lowercase();
-    TYPES.iter().find(|(known, _)| *known == ext).map(|(known, _)| *known)
-}
-
-/// The content type of a file, by its name; an image's, and an unknown one's, by what the CDN says, unless
-/// that is something that a browser would run.
-pub(super) fn content_type(filename: &str, upstream: Option<&str>) -> HeaderValue {
-    let upstream =
-        upstream.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let harmless = upstream.filter(|text| {
-        ["audio/", "image/", "video/"].iter().any(|kind| text.starts_with(kind)) && text != "image/svg+xml"
-    });
-    let ext = filename.rsplit_once('.').map(|(_, ext)| ext.to_ascii_lowercase());
-    let by_name = ext.and_then(|ext| TYPES.iter().find(|(known, _)| *known == ext)).map(|(_, kind)| *kind);
-    match (by_name, harmless) {
-        (Some(by_name), Some(upstream))
-            if by_name.starts_with("image/") && upstream.starts_with("image/") =>
-        {
-            HeaderValue::from_str(&upstream).unwrap_or(HeaderValue::from_static(by_name))
-        }
-        (Some(by_name), _) => HeaderValue::from_static(by_name),
-        (None, Some(upstream)) => {
-            HeaderValue::from_str(&upstream).unwrap_or(HeaderValue::from_static("application/octet-stream"))
-        }
-        (None, None) => HeaderValue::from_static("application/octet-stream"),
-    }
-}
-
-/// `Content-Disposition` (RFC 6266 §4): a plain ASCII name for old clients, the real one in RFC 8187's form.
-pub(super) fn disposition(filename: &str, inline: bool) -> Option<HeaderValue> {
-    let kind = if inline { "inline" } else { "attachment" };
-    let plain =
-        |char| if matches!(char, ' '..='~') && !matches!(char, '"' | '\\' | '%') { char } else { '_' };
-    let ascii: String = filename.chars().map(plain).collect();
-    HeaderValue::try_from(format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{}", encoded(filename)))
-        .ok()
-}
-
-/// Percent-encodes all but RFC 8187's `attr-char`.
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            byte if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) => {
-                encoded.push(char::from(byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn metadata(title: &str) -> Metadata {
+        Metadata { id: Some("7301".into()), title: Some(title.into()), ..Metadata::default() }
+    }
+
     fn named(title: &str) -> String {
-        let metadata = Metadata { id: Some("7301".into()), title: Some(title.into()), ..Metadata::default() };
-        name(&metadata, None, "mp4")
+        name(&Subject::other(&metadata(title), None, "mp4"), None)
+    }
+
+    fn templated(title: &str, template: &str) -> String {
+        let template = Template::parse(template).unwrap();
+        name(&Subject::other(&metadata(title), None, "mp4"), Some(&template))
     }
 
     #[test]
@@ -172,50 +102,103 @@ mod tests {
             ("../../etc/passwd", "_.._etc_passwd [7301].mp4"),
             ("a\r\nSet-Cookie: x", "a Set-Cookie_ x [7301].mp4"),
             ("\u{202e}gpj.exe", "gpj.exe [7301].mp4"),
-            ("  ", "[7301].mp4"),
+            ("Wasser\u{ad}stra\u{200b}ße", "Wasserstraße [7301].mp4"),
             ("-rf", "rf [7301].mp4"),
+            ("CON", "CON [7301].mp4"),
+            ("con.", "_con. [7301].mp4"),
+            ("nul.txt", "_nul.txt [7301].mp4"),
+            ("  ", "7301.mp4"),
+            ("\u{200b}\u{3164}", "7301.mp4"),
         ] {
             assert_eq!(named(title), expected);
         }
-        for title in ["x".repeat(1000), "é".repeat(1000), "🌞".repeat(1000)] {
+        for title in ["x".repeat(1000), "é".repeat(1000), "🌞".repeat(1000), "a\u{301}".repeat(1000)] {
             let name = named(&title);
-            assert!(name.len() <= MAX_NAME && name.ends_with(" [7301].mp4"), "{name}");
+            assert!(name.len() <= clean::MAX_NAME && name.ends_with(" [7301].mp4"), "{name}");
         }
-        let metadata = Metadata { id: Some("7".into()), title: Some("T".into()), ..Metadata::default() };
-        assert_eq!(name(&metadata, Some("zh-Hans"), "vtt"), "T [7].zh-Hans.vtt");
-        assert_eq!(
-            name(&Metadata::default(), None, "a/../b"),
-            "video.ab",
-            "no dots or slashes in an extension"
-        );
     }
 
     #[test]
-    fn dispositions_are_one_header() {
-        let header = disposition("été \"x\" [1].mp4", false).unwrap();
-        assert_eq!(
-            header.to_str().unwrap(),
-            "attachment; filename=\"_t_ _x_ [1].mp4\"; filename*=UTF-8''%C3%A9t%C3%A9%20%22x%22%20%5B1%5D.mp4"
-        );
-        assert!(disposition("a.mp4", true).unwrap().to_str().unwrap().starts_with("inline; "));
+    fn what_is_not_known_is_not_in_the_name() {
+        let text = |text: &str| Some(text.to_owned());
+        let named = |metadata: Metadata| name(&Subject::other(&metadata, None, "mp4"), None);
+        assert_eq!(named(Metadata::default()), "video.mp4");
+        assert_eq!(named(Metadata { title: text("T"), ..Metadata::default() }), "T.mp4");
+        assert_eq!(named(Metadata { id: text("nul"), ..Metadata::default() }), "_nul.mp4");
+        let of_author = Metadata { id: text("7"), uploader: text("sluice"), ..Metadata::default() };
+        assert_eq!(named(of_author), "sluice [7].mp4");
+        for id in ["i".repeat(1000), "🌞".repeat(1000), " [".repeat(1000)] {
+            for title in [None, text("T")] {
+                let name = named(Metadata { id: text(&id), title, ..Metadata::default() });
+                assert!(name.len() <= clean::MAX_NAME && name.ends_with(".mp4"), "{name}");
+            }
+        }
     }
 
     #[test]
-    fn types_come_from_names_and_are_never_pages() {
-        for (name, upstream, expected) in [
-            ("a.mp4", Some("text/html"), "video/mp4"),
-            ("a.mp4", None, "video/mp4"),
-            ("a.jpg", Some("image/webp"), "image/webp"),
-            ("a.jpg", Some("image/svg+xml"), "image/jpeg"),
-            ("a.jpg", Some("text/html"), "image/jpeg"),
-            ("a.xyz", Some("text/html; charset=utf-8"), "application/octet-stream"),
-            ("a.xyz", Some("image/svg+xml"), "application/octet-stream"),
-            ("a", Some("Video/MP4; codecs=x"), "video/mp4"),
-            ("a", None, "application/octet-stream"),
+    fn extensions_are_those_of_media() {
+        let metadata = metadata("T");
+        for (ext, expected) in [
+            ("webm", "T [7301].webm"),
+            ("MP4", "T [7301].mp4"),
+            ("exe", "T [7301].bin"),
+            ("html", "T [7301].bin"),
+            ("a/../b", "T [7301].bin"),
+            ("unknown_video", "T [7301].bin"),
+            ("", "T [7301].bin"),
         ] {
-            assert_eq!(content_type(name, upstream), expected, "{name} {upstream:?}");
+            assert_eq!(name(&Subject::other(&metadata, None, ext), None), expected);
         }
-        assert_eq!(ext_of("https://a.example/x/y.webp?z=.mp4"), Some("webp"));
-        assert_eq!(ext_of("https://a.example/x/y.image"), None);
+    }
+
+    #[test]
+    fn subtitles_say_their_language() {
+        let metadata = metadata("T");
+        let named = |language: &str, template: Option<&str>| {
+            let template = template.map(|template| Template::parse(template).unwrap());
+            name(&Subject::other(&metadata, Some(language), "vtt"), template.as_ref())
+        };
+        assert_eq!(named("zh-Hans", None), "T [7301].zh-Hans.vtt");
+        assert_eq!(named("zh-Hans", Some("%(title)s.%(ext)s")), "T.zh-Hans.vtt");
+        assert_eq!(named("../\r\nx", None), "T [7301].__x.vtt");
+        assert_eq!(named("\u{200b}", None), "T [7301].vtt");
+        assert!(named(&"l".repeat(1000), Some(&"t".repeat(500))).len() <= clean::MAX_NAME);
+    }
+
+    #[test]
+    fn templates_end_in_the_real_extension() {
+        for (template, expected) in [
+            ("%(title)s", "T.mp4"),
+            ("%(title)s.%(ext)s", "T.mp4"),
+            ("%(title)s.MP4", "T.mp4"),
+            ("%(ext)s", "mp4.mp4"),
+            ("x.html", "x.html.mp4"),
+            ("x.exe\0", "x.exe.mp4"),
+            ("x.mp4.exe", "x.mp4.exe.mp4"),
+            ("nul", "_nul.mp4"),
+            ("Com\u{b9} .%(ext)s", "_Com\u{b9}.mp4"),
+            ("name. . .", "name.mp4"),
+            ("../../%(id)s", "_.._7301.mp4"),
+            ("a\r\nX-Evil: 1", "a X-Evil_ 1.mp4"),
+            ("C:\\x", "C__x.mp4"),
+            ("100%%", "100%.mp4"),
+        ] {
+            assert_eq!(templated("T", template), expected, "{template:?}");
+        }
+        for nothing in ["", " ", "..", ".%(ext)s", "-", "\u{202e}\u{200f}", "%(nope|)s"] {
+            assert_eq!(templated("T", nothing), "T [7301].mp4", "{nothing:?}");
+        }
+        assert!(templated(&"🌞".repeat(999), "%(title)s%(title)s%(id)s").len() <= clean::MAX_NAME);
+    }
+
+    #[test]
+    fn a_literal_renames() {
+        let renamed = |filename: &str, template: &str| {
+            renamed(filename, Some("en"), &Template::parse(template).unwrap())
+        };
+        assert_eq!(renamed("T [7].en.vtt", "mine"), "mine.en.vtt");
+        assert_eq!(renamed("T [7].en.vtt", "mine.html"), "mine.html.en.vtt");
+        assert_eq!(renamed("T [7].en.vtt", "/"), "_.en.vtt");
+        assert_eq!(renamed("T [7].en.vtt", ".."), "T [7].en.vtt");
     }
 }

@@ -21,6 +21,7 @@ mod tests {
 
     use super::super::ROUTES;
     use super::super::error::Code;
+    use super::super::filename::MAX_TEMPLATE;
     use super::*;
 
     fn description() -> Value {
@@ -64,6 +65,21 @@ mod tests {
                 .map(|code| code.as_str().unwrap())
                 .collect();
         assert_eq!(listed, Code::ALL.iter().map(|code| code.as_str()).collect());
+    }
+
+    #[test]
+    fn names_are_taken_wherever_files_are_named() {
+        let description = description();
+        let paths = &description["paths"];
+        for (path, method) in [("/extract", "get"), ("/stream", "get"), ("/stream", "head")] {
+            let parameters = paths[path][method]["parameters"].as_array().unwrap();
+            let filename = parameters.iter().find(|parameter| parameter["name"] == "filename").unwrap();
+            assert_eq!(filename["schema"]["maxLength"], MAX_TEMPLATE, "{method} {path}");
+        }
+        for path in ["/extract", "/tiktok"] {
+            let body = &paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+            assert_eq!(body["properties"]["filename"]["maxLength"], MAX_TEMPLATE, "{path}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::body::{self, Body};
 use super::client::{ClientConnection, Reset};
 use super::error::{ApiError, Code};
 use super::extract::page;
+use super::filename::Template;
 use super::request::parameter;
 use super::{Api, filename, tickets};
 use crate::extract::PageUrl;
@@ -28,11 +29,13 @@ impl Api {
         if self.is_draining() {
             return Err(ApiError::new(Code::Draining, "the server is shutting down"));
         }
+        let template = parameter(&request, "filename").as_deref().map(Template::parse).transpose()?;
+        let template = template.as_ref();
         let (origin, name) = match parameter(&request, "data") {
-            Some(token) => self.behind_token(&token).await?,
+            Some(token) => self.behind_token(&token, template).await?,
             None => {
                 let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
-                self.behind_page(&page(Some(url))?, parameter(&request, "format")).await?
+                self.behind_page(&page(Some(url))?, parameter(&request, "format"), template).await?
             }
         };
         let wanted = Wanted::of(request.method() == Method::HEAD, request.headers());
@@ -41,14 +44,27 @@ impl Api {
         Ok(respond(&request, opened, &name, inline))
     }
 
-    async fn behind_token(&self, token: &str) -> Result<(Origin, String), ApiError> {
+    async fn behind_token(
+        &self,
+        token: &str,
+        template: Option<&Template>,
+    ) -> Result<(Origin, String), ApiError> {
         let Ticket { page, item, filename, link } = self.sealer.open(token)?;
-        if let Some(link) = link {
+        let (filename, of_page) = match template {
+            Some(template) if template.has_fields() => (filename, Some(template)),
+            Some(literal) => (tickets::renamed(&item, &filename, literal), None),
+            None => (filename, None),
+        };
+        if let (Some(link), None) = (link, of_page) {
             return Ok((Origin { page, item, link }, filename));
         }
-        // The link did not fit into the token: have it again.
+        // The link did not fit into the token, or the name asks for what only the page says: have it again.
         let extraction = self.extractor.extract(&PageUrl::parse(&page)?).await?;
         let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;
+        let filename = match of_page {
+            Some(template) => tickets::named(&extraction, &item, &link, Some(template)),
+            None => filename,
+        };
         Ok((Origin { page, item, link }, filename))
     }
 
@@ -56,6 +72,7 @@ impl Api {
         &self,
         page: &PageUrl,
         selector: Option<String>,
+        template: Option<&Template>,
     ) -> Result<(Origin, String), ApiError> {
         let extraction = self.extractor.extract(page).await?;
         let format_id = match selector {
@@ -64,7 +81,7 @@ impl Api {
         };
         let format_id =
             format_id.ok_or_else(|| not_there("the page has no single file that can be streamed"))?;
-        match tickets::ticket(page, &extraction, Item::Format(format_id.clone())) {
+        match tickets::ticket(page, &extraction, Item::Format(format_id.clone()), template) {
             Some(Ticket { page, item, filename, link: Some(link) }) => {
                 Ok((Origin { page, item, link }, filename))
             }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::filename::{Subject, Template, name};
 use super::{Api, ApiError, filename};
 use crate::extract::{Extraction, PageUrl};
-use crate::ticket::{Item, Ticket};
+use crate::ticket::{Item, Link, Ticket};
 
 /// A link, and the token in it.
 #[derive(Debug, Clone, Serialize)]
@@ -21,25 +22,55 @@ pub(super) struct Tickets<'a> {
     pub(super) page: &'a PageUrl,
     pub(super) extraction: &'a Extraction,
     pub(super) base_url: &'a str,
+    /// For the names of all files.
+    pub(super) template: Option<&'a Template>,
 }
 
 impl Tickets<'_> {
     /// A link to an item of the extraction; none where `/stream` could not relay it.
     pub(super) fn link(&self, item: Item) -> Result<Option<StreamLink>, ApiError> {
-        let Some(ticket) = ticket(self.page, self.extraction, item) else { return Ok(None) };
+        let Some(ticket) = ticket(self.page, self.extraction, item, self.template) else { return Ok(None) };
         let Some(token) = self.api.sealer.seal(&ticket)? else { return Ok(None) };
         Ok(Some(StreamLink { stream: format!("{}/stream?data={token}", self.base_url), token }))
     }
 }
 
 /// The ticket of an item of an extraction.
-pub(super) fn ticket(page: &PageUrl, extraction: &Extraction, item: Item) -> Option<Ticket> {
+pub(super) fn ticket(
+    page: &PageUrl,
+    extraction: &Extraction,
+    item: Item,
+    template: Option<&Template>,
+) -> Option<Ticket> {
     let link = extraction.link(&item)?.clone();
-    let (language, ext) = match &item {
-        Item::Format(id) => (None, extraction.format(id).and_then(|format| format.info.ext.as_deref())),
-        Item::Thumbnail => (None, Some(filename::ext_of(&link.url).unwrap_or("jpg"))),
-        Item::Subtitle { language, ext } => (Some(language.as_str()), Some(ext.as_str())),
-    };
-    let filename = filename::name(&extraction.metadata, language, ext.unwrap_or_default());
+    let filename = named(extraction, &item, &link, template);
     Some(Ticket { page: page.as_str().to_owned(), item, filename, link: Some(link) })
+}
+
+/// The file name of an item of an extraction.
+pub(super) fn named(
+    extraction: &Extraction,
+    item: &Item,
+    link: &Link,
+    template: Option<&Template>,
+) -> String {
+    let page = &extraction.metadata;
+    let subject = match item {
+        Item::Format(id) => match extraction.format(id) {
+            Some(format) => Subject::format(page, &format.info),
+            None => Subject::other(page, None, ""),
+        },
+        Item::Thumbnail => Subject::other(page, None, filename::ext_of(&link.url).unwrap_or("jpg")),
+        Item::Subtitle { language, ext } => Subject::other(page, Some(language), ext),
+    };
+    name(&subject, template)
+}
+
+/// The name that a literal template gives to an item that has one already.
+pub(super) fn renamed(item: &Item, filename: &str, literal: &Template) -> String {
+    let language = match item {
+        Item::Subtitle { language, .. } => Some(language.as_str()),
+        Item::Format(_) | Item::Thumbnail => None,
+    };
+    filename::renamed(filename, language, literal)
 }

@@ -108,13 +108,20 @@ impl Api {
     {
         let base_url = self.settings.links.base_url(&request);
         let asked: ExtractRequest = request::json(request).await?;
+        let template = asked.template()?;
         let page = page(asked.url)?;
         if !page.is_within(&DOMAINS) {
             let detail = "this endpoint takes TikTok and Douyin pages; /extract takes all others";
             return Err(ApiError::new(Code::UnsupportedUrl, detail));
         }
         let extraction = self.extractor.extract(&page).await?;
-        let tickets = Tickets { api: self, page: &page, extraction: &extraction, base_url: &base_url };
+        let tickets = Tickets {
+            api: self,
+            page: &page,
+            extraction: &extraction,
+            base_url: &base_url,
+            template: template.as_ref(),
+        };
         json(&answer(&tickets)?)
     }
 }
