@@ -13,7 +13,7 @@ from pathlib import Path
 
 import common
 import relays
-from subjects import extract, first_byte, link, relay, start
+from subjects import extract, first_byte, link, memory, relay, start
 
 SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "start": start.run,
@@ -21,9 +21,10 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "extract": extract.run,
     "link": link.run,
     "relay": relay.run,
+    "memory": memory.run,
 }
 
-ON_DEMAND = {"link", "relay"}
+ON_DEMAND = {"link", "relay", "memory"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
