@@ -13,7 +13,7 @@ from pathlib import Path
 
 import common
 import relays
-from subjects import extract, first_byte, link, memory, relay, start
+from subjects import extract, faults, first_byte, link, memory, relay, start
 
 SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "start": start.run,
@@ -22,9 +22,10 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "link": link.run,
     "relay": relay.run,
     "memory": memory.run,
+    "faults": faults.run,
 }
 
-ON_DEMAND = {"link", "relay", "memory"}
+ON_DEMAND = {"link", "relay", "memory", "faults"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
