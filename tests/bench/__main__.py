@@ -58,20 +58,25 @@ def options() -> tuple[list[str], common.Options]:
     )
     parser.add_argument("--runs", type=int, default=3, choices=range(1, 101), metavar="N", help="interleaved runs (3)")
     parser.add_argument("--binary", type=Path, default=common.SLUICE, help="another build of Sluice")
+    parser.add_argument("--other", type=Path, metavar="BINARY", help="relay, memory: a build to set beside it")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of Sluice; repeatable"
     )
-    parser.add_argument("--sides", default=",".join(relays.SIDES), help="relay, memory: which ones (%(default)s)")
+    parser.add_argument(
+        "--sides", help=f"relay, memory: columns, of {', '.join(relays.SIDES)}; the ratio is of the first two"
+    )
     parser.add_argument("--cores", metavar="RELAY:REST", help="relay, memory: as in taskset -c, such as 0:1")
     parser.add_argument("--gib", type=float, default=4, metavar="N", help="relay: GiB per load, run and side (4)")
     parser.add_argument("--clients", type=int, default=1000, metavar="N", help="memory: clients that stop (1000)")
     said = parser.parse_args()
     settings = dict(pair.partition("=")[::2] for pair in said.set)
-    sides = said.sides.split(",")
+    other = said.other.absolute() if said.other else None
+    sides = (said.sides or ("sluice,other" if other else relays.DEFAULT_SIDES)).split(",")
     apart = said.cores.partition(":")[::2] if said.cores else cores()
-    if not set(sides) <= relays.SIDES.keys() or not all(apart) or said.gib <= 0 or said.clients < 1:
+    known = relays.SIDES.keys() - (set() if other else {"other"})
+    if not set(sides) <= known or not all(apart) or said.gib <= 0 or said.clients < 1:
         parser.error("a bad value of --sides, --cores, --gib or --clients")
-    chosen = common.Options(said.runs, said.binary.absolute(), settings, said.gib, said.clients, sides, apart)
+    chosen = common.Options(said.runs, said.binary.absolute(), settings, said.gib, said.clients, sides, apart, other)
     return [said.name] if said.name else [name for name in SUBJECTS if name not in ON_DEMAND], chosen
 
 

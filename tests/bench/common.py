@@ -32,7 +32,10 @@ LOAD_LIMIT = 180.0
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says. `settings`: of Sluice, on top of those that a benchmark gives it."""
+    """What the command line says.
+
+    `settings`: of Sluice, on top of those that a benchmark gives it. `other`: a build to compare it with, without them.
+    """
 
     runs: int
     binary: Path
@@ -41,6 +44,7 @@ class Options:
     clients: int
     sides: Sequence[str]
     cores: tuple[str, str]
+    other: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,10 @@ def sluice(
     options: Options, settings: Mapping[str, str], *, log: Path | None = None, cores: str | None = None
 ) -> Iterator[Process]:
     """Start Sluice with its defaults and these settings, and wait until `/ready` answers 200."""
-    own = {"HOST": "127.0.0.1", "PORT": "0", "PYENV_DIR": str(ROOT / "pyenv")}
+    # A build of another work tree has its runtime there.
+    trees = (options.binary.parents[2] if len(options.binary.parents) > 2 else ROOT, ROOT)
+    pyenv = next(tree / "pyenv" for tree in trees if (tree / "pyenv/runtime").exists() or tree == ROOT)
+    own = {"HOST": "127.0.0.1", "PORT": "0", "PYENV_DIR": str(pyenv)}
     with running([options.binary], {**own, **settings, **options.settings}, log=log, cores=cores) as process:
         process.listening("listening on http://127.0.0.1:")
         process.wait_for("ready in ")
@@ -194,13 +201,14 @@ class Row:
 
     @classmethod
     def of(cls, figure: str, sides: Sequence[Sequence[float]], digits: int) -> "Row":
-        """Take the sides as a list, of two at least."""
-        ours, theirs, *more = sides
+        """Take the sides as a list; a second one that is missing has no figures."""
+        ours, theirs, *more = sides if len(sides) > 1 else [*sides, ()]
         return cls(figure, ours, theirs, digits, more)
 
 
 def table(title: str, rows: Sequence[Row], sides: Sequence[str] = ("Sluice", "seed's design")) -> str:
     """Write medians, with lowest and highest, as Markdown; the ratio is that of the first two sides' medians."""
+    sides = sides if len(sides) > 1 else [*sides, "-"]
     columns = ["figure", *sides[:2], "ratio", *sides[2:]]
     lines = [f"### {title}; {len(rows[0].ours)} runs", "", _line(columns), "|---|" + "--:|" * (len(columns) - 1)]
     for row in rows:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import common
@@ -44,8 +44,11 @@ SIDES = {
     "nginx": "nginx, 8 x 64k",
     "nginx-default": "nginx, default buffers",
     "seed": "seed's design",
+    "other": "other build",
 }
 """Relays, and what tables call them."""
+
+DEFAULT_SIDES = "sluice,nginx,nginx-default,seed"
 
 COMMON = """
 daemon off;
@@ -159,6 +162,8 @@ def start(side: str, source: Origin, options: common.Options) -> AbstractContext
     """Start one of `SIDES`, idle, on its cores; it has passed on no byte yet."""
     if side == "sluice":
         return _sluice(source, options)
+    if side == "other" and options.other:
+        return _sluice(source, replace(options, binary=options.other, settings={}))
     if side == "seed":
         return _seed(source, options)
     return _rival(source, BUFFERS[side], options)

@@ -44,7 +44,7 @@ Figures = dict[str, list[float]]
 
 def run(options: common.Options) -> str:
     """Measure each side once per run; which is first alternates."""
-    figures: dict[str, Figures] = {side: {name: [] for name in NAMES} for side in relays.SIDES}
+    figures: dict[str, Figures] = {side: {name: [] for name in NAMES} for side in options.sides}
     with relays.origin(options) as source:
 
         def measure(side: str) -> None:
@@ -58,7 +58,7 @@ def run(options: common.Options) -> str:
     ]
     fewer = f" (seed's design: {SEED_CLIENTS})" if options.clients > SEED_CLIENTS else ""
     title = f"memory: {options.clients} clients{fewer} that read the head of {relays.LARGE >> 20} MiB and stop"
-    return common.table(title, rows, list(relays.SIDES.values()))
+    return common.table(title, rows, [relays.SIDES[side] for side in options.sides])
 
 
 def _measure(relay: relays.Relay, source: relays.Origin, clients: int, into: Figures) -> None:

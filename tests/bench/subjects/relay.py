@@ -58,7 +58,7 @@ class Cost:
 
 def run(options: common.Options) -> str:
     """Measure each side once per run; which is first alternates."""
-    figures: dict[str, Figures] = {side: {name: [] for name in NAMES} for side in relays.SIDES}
+    figures: dict[str, Figures] = {side: {name: [] for name in NAMES} for side in options.sides}
     with relays.origin(options, huge=int(min(options.gib, 1) * relays.GIB)) as source:
 
         def measure(side: str) -> None:
@@ -75,7 +75,7 @@ def run(options: common.Options) -> str:
         f"relay: {options.gib:g} GiB per load (seed's design: 1/{SEED_SHARE} of it), "
         f"relays on cores {options.cores[0]}, origin and clients on {options.cores[1]}"
     )
-    return common.table(title, rows, list(relays.SIDES.values()))
+    return common.table(title, rows, [relays.SIDES[side] for side in options.sides])
 
 
 def _measure(relay: relays.Relay, source: relays.Origin, gib: float, cores: str, into: Figures) -> None:
