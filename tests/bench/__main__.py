@@ -1,9 +1,10 @@
-"""`scripts/bench [NAME] [--runs N]`: prints tables, and judges nothing."""
+"""`scripts/bench [NAME] [FLAGS]`: prints tables, and judges nothing."""
 
 import argparse
 import http.client
 import os
 import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -11,17 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import common
-from subjects import extract, first_byte, link, start
+import relays
+from subjects import extract, faults, first_byte, link, memory, relay, start
 
-SUBJECTS: dict[str, Callable[[int], str]] = {
+SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "start": start.run,
     "first-byte": first_byte.run,
     "extract": extract.run,
     "link": link.run,
+    "relay": relay.run,
+    "memory": memory.run,
+    "faults": faults.run,
 }
 
-ON_DEMAND = {"link"}
-"""Only by name: what takes a build of its own, or long."""
+ON_DEMAND = {"link", "relay", "memory", "faults"}
+"""Only by name: what takes a build or packages of its own, or long."""
 
 
 def machine() -> str:
@@ -36,19 +41,57 @@ def machine() -> str:
     )
 
 
+def cores() -> tuple[str, str]:
+    """Where relays run, and where origin and clients do: apart, where there are cores enough for that."""
+    usable = sorted(os.sched_getaffinity(0))
+    names = [str(core) for core in usable]
+    if len(usable) < 4:
+        return ",".join(names), ",".join(names)
+    return ",".join(names[:2]), ",".join(names[2:])
+
+
+def options() -> tuple[list[str], common.Options]:
+    """Read the command line: subjects, and how to measure them."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument(
+        "name", nargs="?", choices=list(SUBJECTS), help=f"unset: all but {', '.join(sorted(ON_DEMAND))}"
+    )
+    parser.add_argument("--runs", type=int, default=3, choices=range(1, 101), metavar="N", help="interleaved runs (3)")
+    parser.add_argument("--binary", type=Path, default=common.SLUICE, help="another build of Sluice")
+    parser.add_argument("--other", type=Path, metavar="BINARY", help="relay, memory: a build to set beside it")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of Sluice; repeatable"
+    )
+    parser.add_argument(
+        "--sides", help=f"relay, memory: columns, of {', '.join(relays.SIDES)}; the ratio is of the first two"
+    )
+    parser.add_argument("--cores", metavar="RELAY:REST", help="relay, memory: as in taskset -c, such as 0:1")
+    parser.add_argument("--gib", type=float, default=4, metavar="N", help="relay: GiB per load, run and side (4)")
+    parser.add_argument("--clients", type=int, default=1000, metavar="N", help="memory: clients that stop (1000)")
+    said = parser.parse_args()
+    settings = dict(pair.partition("=")[::2] for pair in said.set)
+    other = said.other.absolute() if said.other else None
+    sides = (said.sides or ("sluice,other" if other else relays.DEFAULT_SIDES)).split(",")
+    apart = said.cores.partition(":")[::2] if said.cores else cores()
+    known = relays.SIDES.keys() - (set() if other else {"other"})
+    if not set(sides) <= known or not all(apart) or said.gib <= 0 or said.clients < 1:
+        parser.error("a bad value of --sides, --cores, --gib or --clients")
+    chosen = common.Options(said.runs, said.binary.absolute(), settings, said.gib, said.clients, sides, apart, other)
+    return [said.name] if said.name else [name for name in SUBJECTS if name not in ON_DEMAND], chosen
+
+
 def main() -> int:
     """Run what was asked for; exit code 1 when something could not be measured."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=list(SUBJECTS), help=f"unset: all but {', '.join(ON_DEMAND)}")
-    parser.add_argument("--runs", type=int, default=3, choices=range(1, 101), metavar="N", help="interleaved runs (3)")
-    arguments = parser.parse_args()
+    names, chosen = options()
     # As an exception, so that the processes under measurement are killed and temporary folders removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    names = [arguments.name] if arguments.name else [name for name in SUBJECTS if name not in ON_DEMAND]
+    # A client or a relay of a thousand streams has more files than the usual soft limit.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sys.stdout.write(f"{machine()}\n\nMedian (lowest ... highest) of interleaved runs; the ratio is left over right.\n")
     for name in names:
         try:
-            sys.stdout.write("\n" + SUBJECTS[name](arguments.runs))
+            sys.stdout.write("\n" + SUBJECTS[name](chosen))
         except (common.BenchError, OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
             sys.stderr.write(f"scripts/bench: {name}: {error}\n")
             return 1

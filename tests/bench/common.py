@@ -1,4 +1,4 @@
-"""What the benchmarks share: processes under measurement, load, and tables.
+"""What the benchmarks share: servers under measurement, load, and tables.
 
 All of it is on loopback, and all of it is bounded: a wait by `PATIENCE`, a load by its count and `LOAD_LIMIT`.
 """
@@ -6,121 +6,45 @@ All of it is on loopback, and all of it is bounded: a wait by `PATIENCE`, a load
 import http.client
 import itertools
 import json
-import os
 import statistics
-import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+# The names that every benchmark needs are here, wherever they live.
+from process import PATIENCE as PATIENCE
+from process import BenchError as BenchError
+from process import Process as Process
+from process import running
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = ROOT / "target/release/sluice"
 STAGE = ROOT / "target/release/examples/stage"
 PYTHON = ROOT / "pyenv/python"
 
-PATIENCE = 60.0
-"""Longest wait for a line in a log or for an answer, in seconds. To reach it is a failure."""
-
 LOAD_LIMIT = 180.0
 """Longest time that one load may take, in seconds."""
 
-_TICKS = os.sysconf("SC_CLK_TCK")  # clock ticks per second, the unit of CPU times in /proc
 
+@dataclass(frozen=True)
+class Options:
+    """What the command line says.
 
-class BenchError(Exception):
-    """What was to be measured did not work; there is no figure."""
+    `settings`: of Sluice, on top of those that a benchmark gives it. `other`: a build to compare it with, without them.
+    """
 
-
-class Process:
-    """A child that logs to stderr. It is killed by `close`, and by the kernel when this process ends."""
-
-    def __init__(self, command: Sequence[str | Path], environment: dict[str, str]) -> None:
-        self.name = Path(command[0]).name
-        self.started = time.perf_counter()
-        # setpriv(1) becomes the command, so that its start costs both sides the same millisecond.
-        self.child = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        self.port = 0
-        self._lines: list[str] = []
-        self._ended = False
-        self._change = threading.Condition()
-        threading.Thread(target=self._follow, daemon=True).start()
-
-    def _follow(self) -> None:
-        assert self.child.stdout is not None
-        for line in self.child.stdout:
-            with self._change:
-                self._lines.append(line.rstrip())
-                self._change.notify_all()
-        with self._change:
-            self._ended = True
-            self._change.notify_all()
-
-    def wait_for(self, text: str) -> str:
-        """Return the first line of output that holds `text`, as soon as it is there."""
-
-        def found() -> str | None:
-            return next((line for line in self._lines if text in line), None)
-
-        with self._change:
-            self._change.wait_for(lambda: self._ended or found(), PATIENCE)
-            line = found()
-            if line is None:
-                raise BenchError(f"{self.name} did not say {text!r}:\n" + "\n".join(self._lines[-20:]))
-        return line
-
-    def listening(self, text: str) -> None:
-        """Learn the port from the line that holds `text` and, right after it, the port."""
-        rest = self.wait_for(text).split(text)[1]
-        self.port = int("".join(itertools.takewhile(str.isdigit, rest)))
-
-    def cpu(self) -> float:
-        """CPU time so far, user and system, in seconds."""
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def rss(self) -> float:
-        """Resident set (VmRSS), in MB of 10^6 bytes."""
-        return self._kib("status", "VmRSS:")
-
-    def pss(self) -> float:
-        """Proportional set: shared pages count in part. In MB of 10^6 bytes."""
-        return self._kib("smaps_rollup", "Pss:")
-
-    def _kib(self, name: str, key: str) -> float:
-        line = next(line for line in self._proc(name).splitlines() if line.startswith(key))
-        return int(line.split()[1]) * 1024 / 1e6
-
-    def _proc(self, name: str) -> str:
-        return Path(f"/proc/{self.child.pid}/{name}").read_text()
-
-    def close(self) -> None:
-        """Kill it; there is nothing in it worth keeping."""
-        self.child.kill()
-        self.child.wait()
-
-
-@contextmanager
-def _running(command: Sequence[str | Path], settings: dict[str, str]) -> Iterator[Process]:
-    """Run with a home of its own and nothing of the caller's environment but PATH."""
-    with tempfile.TemporaryDirectory() as home:
-        process = Process(command, {"PATH": os.environ["PATH"], "HOME": home, **settings})
-        try:
-            yield process
-        finally:
-            process.close()
+    runs: int
+    binary: Path
+    settings: Mapping[str, str]
+    gib: float
+    clients: int
+    sides: Sequence[str]
+    cores: tuple[str, str]
+    other: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +54,11 @@ class Stage:
     proxy: str
     ca: str
     page: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What makes Sluice take it for the internet."""
+        return {"PROXY": self.proxy, "CA_FILE": self.ca}
 
     def pages(self) -> Iterator[str]:
         """URLs of different pages, without end, and never the same in two calls."""
@@ -146,22 +75,21 @@ def stage(size: int) -> Iterator[Stage]:
     """Start a stage whose best format has `size` bytes, without delays of its own."""
     with tempfile.TemporaryDirectory() as folder:
         ca = f"{folder}/ca.pem"
-        with _running([STAGE, "--ca", ca, "--any-id", "--size", str(size)], {}) as process:
+        with running([STAGE, "--ca", ca, "--any-id", "--size", str(size)], {}) as process:
             said = json.loads(process.wait_for('"proxy"'))
             yield Stage(said["proxy"], ca, said["page"])
 
 
 @contextmanager
-def sluice(internet: Stage, binary: Path = SLUICE) -> Iterator[Process]:
-    """Start Sluice with its defaults and wait until `/ready` answers 200."""
-    settings = {
-        "HOST": "127.0.0.1",
-        "PORT": "0",
-        "PROXY": internet.proxy,
-        "CA_FILE": internet.ca,
-        "PYENV_DIR": str(ROOT / "pyenv"),
-    }
-    with _running([binary], settings) as process:
+def sluice(
+    options: Options, settings: Mapping[str, str], *, log: Path | None = None, cores: str | None = None
+) -> Iterator[Process]:
+    """Start Sluice with its defaults and these settings, and wait until `/ready` answers 200."""
+    # A build of another work tree has its runtime there.
+    trees = (options.binary.parents[2] if len(options.binary.parents) > 2 else ROOT, ROOT)
+    pyenv = next(tree / "pyenv" for tree in trees if (tree / "pyenv/runtime").exists() or tree == ROOT)
+    own = {"HOST": "127.0.0.1", "PORT": "0", "PYENV_DIR": str(pyenv)}
+    with running([options.binary], {**own, **settings, **options.settings}, log=log, cores=cores) as process:
         process.listening("listening on http://127.0.0.1:")
         process.wait_for("ready in ")
         get(process, "/ready")
@@ -169,20 +97,28 @@ def sluice(internet: Stage, binary: Path = SLUICE) -> Iterator[Process]:
 
 
 @contextmanager
-def baseline(internet: Stage) -> Iterator[Process]:
+def baseline(
+    ca: str, proxy: str | None = None, *, log: Path | None = None, cores: str | None = None
+) -> Iterator[Process]:
     """Start the seed's design and wait until `/health` answers 200."""
-    command: list[str | Path] = [
-        PYTHON,
-        ROOT / "tests/bench/baseline.py",
-        "--proxy",
-        internet.proxy,
-        "--ca-file",
-        internet.ca,
-    ]
-    with _running(command, {}) as process:
+    command: list[str | Path] = [PYTHON, ROOT / "tests/bench/baseline.py", "--ca-file", ca]
+    if proxy:
+        command += ["--proxy", proxy]
+    with running(command, {}, log=log, cores=cores) as process:
         process.listening("Uvicorn running on http://127.0.0.1:")
         get(process, "/health")
         yield process
+
+
+def wait_until_warm(server: Process) -> None:
+    """Poll Sluice's `/health`: the workers after the first one say nothing in the log."""
+    deadline = time.perf_counter() + PATIENCE
+    while time.perf_counter() < deadline:
+        workers = json.loads(get(server, "/health"))["workers"]
+        if workers["warm"] == workers["total"]:
+            return
+        time.sleep(0.01)
+    raise BenchError("the first workers did not warm up")
 
 
 def get(server: Process, path: str) -> bytes:
@@ -255,30 +191,37 @@ def alternate(runs: int, *sides: Callable[[], None]) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: the same figure of both sides, one value per run."""
+    """A line of a table: the same figure of all sides, one value per run. `more`: of the sides after the second."""
 
     figure: str
     ours: Sequence[float]
     theirs: Sequence[float]
     digits: int = 0
+    more: Sequence[Sequence[float]] = ()
+
+    @classmethod
+    def of(cls, figure: str, sides: Sequence[Sequence[float]], digits: int) -> "Row":
+        """Take the sides as a list; a second one that is missing has no figures."""
+        ours, theirs, *more = sides if len(sides) > 1 else [*sides, ()]
+        return cls(figure, ours, theirs, digits, more)
 
 
-def table(title: str, rows: Sequence[Row], sides: tuple[str, str] = ("Sluice", "seed's design")) -> str:
-    """Write medians, with lowest and highest, as Markdown; the ratio is that of the medians, left over right."""
-    lines = [
-        f"### {title}; {len(rows[0].ours)} runs",
-        "",
-        f"| figure | {sides[0]} | {sides[1]} | ratio |",
-        "|---|--:|--:|--:|",
-    ]
+def table(title: str, rows: Sequence[Row], sides: Sequence[str] = ("Sluice", "seed's design")) -> str:
+    """Write medians, with lowest and highest, as Markdown; the ratio is that of the first two sides' medians."""
+    sides = sides if len(sides) > 1 else [*sides, "-"]
+    columns = ["figure", *sides[:2], "ratio", *sides[2:]]
+    lines = [f"### {title}; {len(rows[0].ours)} runs", "", _line(columns), "|---|" + "--:|" * (len(columns) - 1)]
     for row in rows:
         ratio = ""
         if row.ours and row.theirs and statistics.median(row.theirs) > 0:
             ratio = f"{statistics.median(row.ours) / statistics.median(row.theirs):.2f}"
-        lines.append(
-            f"| {row.figure} | {_spread(row.ours, row.digits)} | {_spread(row.theirs, row.digits)} | {ratio} |"
-        )
+        ours, theirs, *more = (_spread(values, row.digits) for values in (row.ours, row.theirs, *row.more))
+        lines.append(_line([row.figure, ours, theirs, ratio, *more]))
     return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _spread(values: Sequence[float], digits: int) -> str:

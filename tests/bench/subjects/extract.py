@@ -8,9 +8,13 @@ EXTRACTIONS = 200
 """Per run and side."""
 
 
-def run(runs: int) -> str:
+def run(options: common.Options) -> str:
     """Keep one process of each side for all runs, so that growth shows."""
-    with common.stage(size=200_000) as internet, common.sluice(internet) as ours, common.baseline(internet) as theirs:
+    with (
+        common.stage(size=200_000) as internet,
+        common.sluice(options, internet.settings) as ours,
+        common.baseline(internet.ca, internet.proxy) as theirs,
+    ):
         loads: dict[common.Process, list[common.Load]] = {ours: [], theirs: []}
         memory: dict[common.Process, list[float]] = {}
         for server in loads:
@@ -21,7 +25,7 @@ def run(runs: int) -> str:
             loads[server].append(common.extractions(server, internet, CLIENTS, EXTRACTIONS))
             memory[server].append(server.rss())
 
-        common.alternate(runs, lambda: side(ours), lambda: side(theirs))
+        common.alternate(options.runs, lambda: side(ours), lambda: side(theirs))
 
     rates = {server: [load.rate for load in ran] for server, ran in loads.items()}
     costs = {server: [load.cpu_each for load in ran] for server, ran in loads.items()}
@@ -29,7 +33,7 @@ def run(runs: int) -> str:
         common.Row("extractions per second", rates[ours], rates[theirs], 1),
         common.Row("CPU per extraction, ms", costs[ours], costs[theirs], 1),
         common.Row(f"RSS after {WARM_UP} extractions, MB", memory[ours][:1], memory[theirs][:1], 1),
-        common.Row(f"RSS after {WARM_UP + runs * EXTRACTIONS}, MB", memory[ours][-1:], memory[theirs][-1:], 1),
+        common.Row(f"RSS after {WARM_UP + options.runs * EXTRACTIONS}, MB", memory[ours][-1:], memory[theirs][-1:], 1),
     ]
     title = f"extract: `POST /tiktok`, a new page each time, {CLIENTS} clients, {EXTRACTIONS} extractions per run"
     return common.table(title, rows)

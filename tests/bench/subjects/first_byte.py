@@ -22,13 +22,16 @@ SIZE = 200_000
 """Bytes of the media: read to the end after the first one, so that connections can be kept by whoever keeps them."""
 
 
-def run(runs: int) -> str:
-    """Start all sides `runs` times; their requests are interleaved."""
+def run(options: common.Options) -> str:
+    """Start all sides once per run; their requests are interleaved."""
     sides = ("bare", "sluice", "baseline")
     first, median, p95 = ({side: list[float]() for side in sides} for _ in range(3))
     with common.stage(SIZE) as internet:
-        for _ in range(runs):
-            with common.sluice(internet) as sluice, common.baseline(internet) as baseline:
+        for _ in range(options.runs):
+            with (
+                common.sluice(options, internet.settings) as sluice,
+                common.baseline(internet.ca, internet.proxy) as baseline,
+            ):
                 bare, pages = Bare(internet), internet.pages()
                 times: dict[str, list[float]] = {side: [] for side in sides}
                 for _ in range(WARM_UP + REQUESTS):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import common
@@ -19,12 +20,12 @@ EXTRACTIONS = 150
 """Per run and side, by one client: less than the load of `extract` depends on how threads take turns."""
 
 
-def run(runs: int) -> str:
+def run(options: common.Options) -> str:
     """Build the shared variant, then boot and load both in turn."""
-    sides = {"static": Side(common.SLUICE), "shared": Side(_build_shared())}
+    static, shared = (Side(replace(options, binary=binary)) for binary in (common.SLUICE, _build_shared()))
     with common.stage(size=200_000) as internet:
-        common.alternate(max(runs, LEAST_RUNS), *(lambda side=side: side.measure(internet) for side in sides.values()))
-    static, shared = sides.values()
+        runs = max(options.runs, LEAST_RUNS)
+        common.alternate(runs, lambda: static.measure(internet), lambda: shared.measure(internet))
     rows = [
         common.Row("from spawn to `/ready`, ms", static.boot, shared.boot),
         common.Row("CPU until then, ms", static.boot_cpu, shared.boot_cpu),
@@ -39,8 +40,8 @@ def run(runs: int) -> str:
 class Side:
     """One way of linking, and its figures run by run."""
 
-    def __init__(self, binary: Path) -> None:
-        self.binary = binary
+    def __init__(self, options: common.Options) -> None:
+        self.options = options
         self.boot: list[float] = []
         self.boot_cpu: list[float] = []
         self.cost: list[float] = []
@@ -49,7 +50,7 @@ class Side:
 
     def measure(self, internet: common.Stage) -> None:
         """Boot once and extract."""
-        with common.sluice(internet, self.binary) as server:
+        with common.sluice(self.options, internet.settings) as server:
             self.boot.append((time.perf_counter() - server.started) * 1000)
             self.boot_cpu.append(server.cpu() * 1000)
             self.rss.append(server.rss())

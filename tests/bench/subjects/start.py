@@ -1,13 +1,12 @@
 """From a cold start to the first answer, and what the process weighs then."""
 
-import json
 import time
 
 import common
 
 
-def run(runs: int) -> str:
-    """Boot each side `runs` times."""
+def run(options: common.Options) -> str:
+    """Boot each side once per run."""
     figures = ["boot", "boot_cpu", "rss", "pss", "idle_rss", "first", "first_rss"]
     ours: dict[str, list[float]] = {name: [] for name in figures}
     theirs: dict[str, list[float]] = {name: [] for name in figures}
@@ -27,19 +26,19 @@ def run(runs: int) -> str:
     with common.stage(size=200_000) as internet:
 
         def sluice() -> None:
-            with common.sluice(internet) as server:
+            with common.sluice(options, internet.settings) as server:
                 booted(server, ours)
-                _wait_until_warm(server)
+                common.wait_until_warm(server)
                 ours["idle_rss"].append(server.rss())
                 first(server, ours)
 
         def baseline() -> None:
-            with common.baseline(internet) as server:
+            with common.baseline(internet.ca, internet.proxy) as server:
                 booted(server, theirs)
                 theirs["idle_rss"].append(server.rss())
                 first(server, theirs)
 
-        common.alternate(runs, sluice, baseline)
+        common.alternate(options.runs, sluice, baseline)
 
     names = {
         "boot": "from spawn to `/ready` (seed: `/health`), ms",
@@ -52,14 +51,3 @@ def run(runs: int) -> str:
     }
     rows = [common.Row(names[name], ours[name], theirs[name], int("rss" in name or "pss" in name)) for name in figures]
     return common.table("start", rows)
-
-
-def _wait_until_warm(server: common.Process) -> None:
-    """Poll `/health`: the workers after the first one say nothing in the log."""
-    deadline = time.perf_counter() + common.PATIENCE
-    while time.perf_counter() < deadline:
-        workers = json.loads(common.get(server, "/health"))["workers"]
-        if workers["warm"] == workers["total"]:
-            return
-        time.sleep(0.01)
-    raise common.BenchError("the first workers did not warm up")
