@@ -32,6 +32,8 @@ pub enum Outcome {
 /// One request, or one refused `CONNECT`.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// Number of the connection that it came on.
+    pub connection: u64,
     pub host: String,
     pub port: u16,
     pub scheme: Scheme,
@@ -55,6 +57,12 @@ impl Seen {
     /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         find_header(&self.headers, name)
+    }
+
+    /// The first byte that was asked for: of `Range: bytes=A-` and `bytes=A-B`, else 0.
+    pub fn range_start(&self) -> u64 {
+        let first = self.header("range").and_then(|line| line.strip_prefix("bytes=")?.split_once('-'));
+        first.map_or(0, |(first, _)| first.parse().unwrap())
     }
 }
 
@@ -83,8 +91,8 @@ impl Log {
         Log { record: Mutex::default(), changed: Condvar::new(), remember }
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.record.lock().unwrap().seen.clone()
+    pub(super) fn seen(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<Seen> {
+        self.record.lock().unwrap().seen.iter().filter(|seen| wanted(seen)).cloned().collect()
     }
 
     pub(super) fn connections(&self, wanted: impl Fn(&str) -> bool) -> usize {
@@ -170,6 +178,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(super) fn talks_to(&self, host: &str) {
         self.log.record.lock().unwrap().open.insert(self.number, host.to_owned());
     }
