@@ -2,6 +2,7 @@
 
 use super::{ALL_KNOWN, Known, Want, assert_answer, deaf};
 use crate::support::client::Session;
+use crate::support::film::Change;
 use crate::support::random::{Random, seed};
 use crate::support::stage::{Media, Reply};
 use crate::support::world::world;
@@ -11,7 +12,7 @@ const RANGES: usize = 25;
 const WEAK: &str = "W/\"v1\"";
 
 /// A way to serve a film, and what it tells.
-type Kind = (Known, fn(Reply) -> Reply);
+type Kind = (Known, Change);
 
 /// Sizes around which something changes: none, one, the buffer of a stream, a piece of TLS, a socket's buffer.
 const EDGES: [u64; 6] = [1, 2, 4096, 16_384, 32_768, 262_144];

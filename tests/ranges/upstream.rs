@@ -3,7 +3,7 @@
 use super::Want::{NotModified, Part, Unsatisfiable, Whole};
 use super::{ALL_KNOWN, Known, LEN, Row, check, deaf};
 use crate::support::client::{self, Session};
-use crate::support::film::{ETAG, Film, assert_cut_off};
+use crate::support::film::{Change, ETAG, Film, assert_cut_off};
 use crate::support::stage::{Fault, Media, Outcome, Reply};
 use crate::support::world::{World, assert_problem, world};
 
@@ -46,7 +46,7 @@ fn far_offsets_of_an_upstream_without_ranges_give_the_whole() {
 #[test]
 fn an_upstream_that_knows_no_length_gives_the_whole() {
     let world = world();
-    for unframed in [Reply::chunked as fn(Reply) -> Reply, Reply::close_delimited] {
+    for unframed in [Reply::chunked as Change, Reply::close_delimited] {
         let film = world.film(&Media::new(22, LEN), |reply| unframed(deaf(reply)));
         let rows: &[Row<'_>] = &[
             (&[], Whole),
@@ -88,7 +88,7 @@ fn head(world: &World, film: &Film, headers: &[(&str, &str)]) -> Option<String> 
 fn head_gives_the_length_of_the_whole() {
     let world = world();
     for (name, length, change) in [
-        ("plain", LEN, (|reply| reply) as fn(Reply) -> Reply),
+        ("plain", LEN, (|reply| reply) as Change),
         ("chunked", LEN, Reply::chunked),
         ("one byte", 1, |reply| reply),
         ("empty", 0, |reply| reply),

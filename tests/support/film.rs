@@ -15,12 +15,14 @@ pub const ETAG: &str = "\"v1\"";
 /// `Last-Modified` of a film.
 pub const MODIFIED: &str = "Wed, 01 Oct 2025 10:00:00 GMT";
 
-const PATH: &str = "/film.mp4";
+/// What a test makes of a reply.
+pub type Change = fn(Reply) -> Reply;
 
 /// A file on the stage, at a host of its own.
 pub struct Film {
     pub media: Media,
     pub host: String,
+    path: String,
     /// Path and query of its `/stream`.
     pub link: String,
 }
@@ -28,8 +30,14 @@ pub struct Film {
 impl World {
     /// A file with validators and ranges, but for what `change` makes of it.
     pub fn film(&self, media: &Media, change: impl FnOnce(Reply) -> Reply) -> Film {
-        let host = format!("film{}.example.net", fresh_id());
-        let film = Film { media: media.clone(), link: link(&json!({"url": url(&host)})), host };
+        self.film_at(&format!("film{}.example.net", fresh_id()), media, change)
+    }
+
+    /// The same at a host that it may share with others, for tests that need more of them than connections.
+    pub fn film_at(&self, host: &str, media: &Media, change: impl FnOnce(Reply) -> Reply) -> Film {
+        let path = format!("/{}/film.mp4", fresh_id());
+        let link = link(&json!({"url": format!("https://{host}{path}")}));
+        let film = Film { media: media.clone(), host: host.to_owned(), path, link };
         film.play(self, change);
         film
     }
@@ -37,7 +45,8 @@ impl World {
     /// A file whose extractor asks for pieces of `size` bytes.
     pub fn film_in_pieces(&self, media: &Media, size: u64, change: impl FnOnce(Reply) -> Reply) -> Film {
         let film = self.film(media, change);
-        Film { link: link(&json!({"url": url(&film.host), "chunk_size": size})), ..film }
+        let url = format!("https://{}{}", film.host, film.path);
+        Film { link: link(&json!({"url": url, "chunk_size": size})), ..film }
     }
 
     /// Blocks until no stream is open. The world is the test's own: others would keep theirs.
@@ -65,12 +74,16 @@ impl Film {
     pub fn play(&self, world: &World, change: impl FnOnce(Reply) -> Reply) {
         let reply =
             Reply::media(&self.media).content_type("video/mp4").etag(ETAG).last_modified(MODIFIED).no_head();
-        world.stage.play(&self.host, PATH, change(reply));
+        world.stage.play(&self.host, &self.path, change(reply));
     }
 
     /// What the stage saw of it.
     pub fn seen(&self, world: &World) -> Vec<Seen> {
-        world.stage.seen_where(|seen| seen.host == self.host)
+        world.stage.seen_where(|seen| self.concerns(seen))
+    }
+
+    fn concerns(&self, seen: &Seen) -> bool {
+        seen.host == self.host && seen.target == self.path
     }
 
     /// The bytes from `from` on.
@@ -82,12 +95,8 @@ impl Film {
     pub fn wait_for(&self, world: &World, enough: impl Fn(&[&Seen]) -> bool) {
         world
             .stage
-            .wait_for(|seen| enough(&seen.iter().filter(|seen| seen.host == self.host).collect::<Vec<_>>()));
+            .wait_for(|seen| enough(&seen.iter().filter(|seen| self.concerns(seen)).collect::<Vec<_>>()));
     }
-}
-
-fn url(host: &str) -> String {
-    format!("https://{host}{PATH}")
 }
 
 /// The path and query of `/stream` for a link, sealed with [`KEY`]. Its page is one that does not exist.
@@ -104,7 +113,8 @@ fn link(link: &Value) -> String {
     format!("/stream?data={}", sealer.seal(&ticket).unwrap().unwrap())
 }
 
-/// Checks that a body was cut off, visibly, and that what came of it is the beginning of the film's part.
+/// Checks that a body was cut off, visibly, and that what came of it is the beginning of the film's part. How much
+/// of it came is left open: what the server had not sent yet when it gave up is lost.
 #[track_caller]
 pub fn assert_cut_off(answer: &super::client::Answer, part: &[u8], what: &str) {
     if answer.status >= 400 {

@@ -43,9 +43,10 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
-    /// The body as text.
+    /// The body as text; of one that is none, its size.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        let size = |_| format!("{} bytes that are no text", self.body.len());
+        std::str::from_utf8(&self.body).map_or_else(size, str::to_owned)
     }
 
     /// The first header of that name, in any case.

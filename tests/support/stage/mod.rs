@@ -188,9 +188,14 @@ impl Stage {
         self.wait_for(|seen| seen.iter().all(|seen| seen.outcome != Outcome::Playing));
     }
 
+    /// Blocks until at most `most` open connections have a request for `host` as their last.
+    pub fn wait_for_connections_to(&self, host: &str, most: usize) {
+        self.backstage.log.wait_for(|_, open| open.values().filter(|it| *it == host).count() <= most);
+    }
+
     /// Blocks until every connection is closed.
     pub fn wait_until_idle(&self) {
-        self.backstage.log.wait_for(|_, open| open == 0);
+        self.backstage.log.wait_for(|_, open| open.is_empty());
     }
 }
 

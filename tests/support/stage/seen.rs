@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Longest wait for something to be seen. Far above what any test needs on a loaded machine: reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Requests that a failure shows.
+const SHOWN: usize = 20;
+
 /// How the other side spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -71,11 +74,13 @@ pub(super) fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Op
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
+/// Connection number → host of its last request (empty before the first).
+pub(super) type OpenConnections = HashMap<u64, String>;
+
 #[derive(Default)]
 struct Record {
     seen: Vec<Seen>,
-    /// Connection number → host of its last request (empty before the first).
-    open: HashMap<u64, String>,
+    open: OpenConnections,
     next_connection: u64,
 }
 
@@ -100,15 +105,18 @@ impl Log {
     }
 
     /// Blocks until `enough` holds; panics with the record when it does not in [`PATIENCE`].
-    pub(super) fn wait_for(&self, enough: impl Fn(&[Seen], usize) -> bool) -> Vec<Seen> {
+    pub(super) fn wait_for(&self, enough: impl Fn(&[Seen], &OpenConnections) -> bool) -> Vec<Seen> {
         let deadline = Instant::now() + PATIENCE;
         let mut record = self.record.lock().unwrap();
-        while !enough(&record.seen, record.open.len()) {
+        while !enough(&record.seen, &record.open) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let (seen, open) = (record.seen.clone(), record.open.len());
+                let (count, open) = (record.seen.len(), record.open.len());
+                let last = record.seen[count.saturating_sub(SHOWN)..].to_vec();
                 drop(record);
-                panic!("not seen in {PATIENCE:?}; {open} connections open; seen: {seen:#?}");
+                panic!(
+                    "not seen in {PATIENCE:?}; {open} connections open; {count} seen, the last: {last:#?}"
+                );
             }
             record = self.changed.wait_timeout(record, left).unwrap().0;
         }
