@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod clients;
 mod egress;
 mod extract;
 mod lifecycle;
