@@ -11,13 +11,18 @@
 )]
 
 mod bad_input;
+mod clients;
 mod egress;
 mod extract;
 mod lifecycle;
+mod limits;
 mod names;
 mod operations;
+mod ranges;
+mod resume;
 mod silence;
 mod stage_checks;
+mod stage_entities;
 mod stream;
 mod support;
 mod tiktok;

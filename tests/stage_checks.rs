@@ -15,12 +15,12 @@ const HOST: &str = "cdn.example";
 const FILM: &str = "https://cdn.example/film.mp4";
 const SIZE: u64 = 500_000;
 
-fn film() -> Media {
+pub fn film() -> Media {
     Media::new(1, SIZE)
 }
 
 /// A stage that serves the film with this reply.
-fn with(reply: Reply) -> Stage {
+pub fn with(reply: Reply) -> Stage {
     let stage = Stage::start();
     stage.play(HOST, "/film.mp4", reply);
     stage
@@ -40,7 +40,7 @@ fn tunnel(stage: &Stage, host: &str, port: u16) -> TcpStream {
 }
 
 /// Opens `url` through the stage, as a client that trusts the stage's authority alone.
-fn open(stage: &Stage, method: &str, url: &str, headers: &[(&str, &str)]) -> Open {
+pub fn open(stage: &Stage, method: &str, url: &str, headers: &[(&str, &str)]) -> Open {
     let url = Url::parse(url).unwrap();
     let tcp = tunnel(stage, url.host_str().unwrap(), 443);
     let mut roots = RootCertStore::empty();
@@ -55,7 +55,7 @@ fn open(stage: &Stage, method: &str, url: &str, headers: &[(&str, &str)]) -> Ope
     client::send(Box::new(StreamOwned::new(tls, tcp)), method, &url, headers, b"")
 }
 
-fn get(stage: &Stage, headers: &[(&str, &str)]) -> Answer {
+pub fn get(stage: &Stage, headers: &[(&str, &str)]) -> Answer {
     open(stage, "GET", FILM, headers).finish()
 }
 

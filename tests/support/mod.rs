@@ -2,7 +2,9 @@
 //! exactly how an answer ended.
 
 pub mod client;
+pub mod film;
 pub mod log;
+pub mod random;
 pub mod server;
 pub mod stage;
 pub mod world;

@@ -43,16 +43,37 @@ impl TestServer {
 
     /// The same, with the stage as its internet.
     pub fn with_stage(stage: &Stage, settings: &[(&str, &str)]) -> TestServer {
+        TestServer::ready(stage, settings, |command| command)
+    }
+
+    /// The same, under a soft and a hard limit of open files.
+    pub fn with_files(stage: &Stage, settings: &[(&str, &str)], soft: u64, hard: u64) -> TestServer {
+        TestServer::ready(stage, settings, |command| {
+            let mut limited = Command::new("prlimit");
+            limited.arg(format!("--nofile={soft}:{hard}")).arg(command.get_program());
+            limited.args(command.get_args()).env_clear();
+            limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            limited
+        })
+    }
+
+    fn ready(stage: &Stage, settings: &[(&str, &str)], wrap: impl FnOnce(Command) -> Command) -> TestServer {
         let (proxy, ca) = (stage.proxy_url(), stage.ca_file().to_str().unwrap().to_owned());
         let mut all = vec![("PROXY", proxy.as_str()), ("CA_FILE", ca.as_str())];
         all.extend_from_slice(settings);
-        TestServer::spawn(&all)
+        let server = TestServer::start(&all, &[], wrap);
+        server.wait_for_log(READY);
+        server
     }
 
     /// Starts the server with settings and flags and waits only until it listens.
     pub fn launch(settings: &[(&str, &str)], flags: &[&str]) -> TestServer {
+        TestServer::start(settings, flags, |command| command)
+    }
+
+    fn start(settings: &[(&str, &str)], flags: &[&str], wrap: impl FnOnce(Command) -> Command) -> TestServer {
         let home = tempfile::tempdir().unwrap();
-        let mut child = command(settings, flags, home.path()).spawn().unwrap();
+        let mut child = piped(wrap(command(settings, flags, home.path())), home.path()).spawn().unwrap();
         let reaper = reaper(child.id());
         let log = Log::follow(child.stderr.take().unwrap());
         let line = log.wait_for(LISTENING);
@@ -136,7 +157,8 @@ pub struct Ended {
 /// Runs the binary to its end, with the environment of [`TestServer::spawn`]. Kills it, and panics, after 60 s.
 pub fn run(settings: &[(&str, &str)], flags: &[&str]) -> Ended {
     let home = tempfile::tempdir().unwrap();
-    let mut child = command(settings, flags, home.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = piped(command(settings, flags, home.path()), home.path());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let log = Log::follow(child.stderr.take().unwrap());
     if !log.wait_for_end() {
         let _ = child.kill();
@@ -150,11 +172,16 @@ pub fn run(settings: &[(&str, &str)], flags: &[&str]) -> Ended {
 
 fn command(settings: &[(&str, &str)], flags: &[&str], home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
-    command.args(flags).current_dir(home).env_clear();
+    command.args(flags).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home);
     command.env("STATE_DIR", home.join("state")).env("PYENV_DIR", PYENV);
     command.envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG", "debug")]);
     command.envs(settings.iter().copied());
+    command
+}
+
+fn piped(mut command: Command, home: &Path) -> Command {
+    command.current_dir(home);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }

@@ -2,6 +2,7 @@
 //! several subjects ask.
 
 use super::client::{self, Answer};
+use super::film::KEY;
 use super::server::TestServer;
 use super::stage::Stage;
 use super::stage::tiktok::{TikTok, Video};
@@ -15,7 +16,7 @@ pub struct World {
     pub server: TestServer,
 }
 
-static SHARED: LazyLock<World> = LazyLock::new(|| World::with(&[]));
+static SHARED: LazyLock<World> = LazyLock::new(|| World::keyed(&[]));
 
 /// The shared one, started by whoever asks first.
 pub fn world() -> &'static World {
@@ -38,6 +39,22 @@ impl World {
     pub fn with(settings: &[(&str, &str)]) -> World {
         let stage = Stage::start();
         let server = TestServer::with_stage(&stage, settings);
+        World { stage, server }
+    }
+
+    /// The same; its server opens the tokens of [`World::film`].
+    pub fn keyed(settings: &[(&str, &str)]) -> World {
+        let mut all = vec![("ENCRYPTION_KEY", KEY)];
+        all.extend_from_slice(settings);
+        World::with(&all)
+    }
+
+    /// The same, under a soft and a hard limit of open files.
+    pub fn with_files(settings: &[(&str, &str)], soft: u64, hard: u64) -> World {
+        let stage = Stage::start();
+        let mut all = vec![("ENCRYPTION_KEY", KEY)];
+        all.extend_from_slice(settings);
+        let server = TestServer::with_files(&stage, &all, soft, hard);
         World { stage, server }
     }
 

@@ -124,7 +124,12 @@ impl Open {
     }
 
     /// Reads the rest.
-    pub fn finish(mut self) -> Answer {
+    pub fn finish(self) -> Answer {
+        self.finish_and_keep().0
+    }
+
+    /// Reads the rest, and gives the connection back.
+    pub(super) fn finish_and_keep(mut self) -> (Answer, Box<dyn Wire>) {
         let mut body = Vec::new();
         let end = loop {
             match self.read(usize::MAX) {
@@ -133,7 +138,7 @@ impl Open {
                 Err(broken) => break Err(broken),
             }
         };
-        Answer { status: self.status, headers: self.headers, body, end }
+        (Answer { status: self.status, headers: self.headers, body, end }, self.wire)
     }
 
     /// Sends another request on the same connection, once the body has been read.

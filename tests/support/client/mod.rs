@@ -2,8 +2,10 @@
 //! it is asked for.
 
 mod body;
+mod session;
 
 pub use body::{Broken, Open};
+pub use session::Session;
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -41,9 +43,10 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
-    /// The body as text.
+    /// The body as text; of one that is none, its size.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        let size = |_| format!("{} bytes that are no text", self.body.len());
+        std::str::from_utf8(&self.body).map_or_else(size, str::to_owned)
     }
 
     /// The first header of that name, in any case.
@@ -87,6 +90,12 @@ pub fn open(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> O
 
 /// The same over a connection that is already there.
 pub fn send(mut wire: Box<dyn Wire>, method: &str, url: &Url, headers: &[(&str, &str)], body: &[u8]) -> Open {
+    // A server may answer and close before it has read a body that it refuses.
+    let _ = wire.write_all(&request_bytes(method, url, headers, body));
+    Open::read_head(wire, method == "HEAD")
+}
+
+fn request_bytes(method: &str, url: &Url, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let target = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     let mut head = format!("{method} {target} HTTP/1.1\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
@@ -102,9 +111,7 @@ pub fn send(mut wire: Box<dyn Wire>, method: &str, url: &Url, headers: &[(&str, 
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
-    // A server may answer and close before it has read a body that it refuses.
-    let _ = wire.write_all(&bytes);
-    Open::read_head(wire, method == "HEAD")
+    bytes
 }
 
 /// Sends the given bytes as they are and reads the head of an answer.

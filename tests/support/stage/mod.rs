@@ -155,12 +155,17 @@ impl Stage {
 
     /// Every request so far, in order of arrival.
     pub fn seen(&self) -> Vec<Seen> {
-        self.backstage.log.seen()
+        self.seen_where(|_| true)
+    }
+
+    /// Those requests so far that are `wanted`: cheaper than [`Stage::seen`] where there are many.
+    pub fn seen_where(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<Seen> {
+        self.backstage.log.seen(wanted)
     }
 
     /// Every request to that host so far.
     pub fn seen_at(&self, host: &str) -> Vec<Seen> {
-        self.seen().into_iter().filter(|seen| seen.host == host).collect()
+        self.seen_where(|seen| seen.host == host)
     }
 
     /// Blocks until `enough` holds of the record, and gives the record. Panics with it after 30 s.
@@ -183,9 +188,14 @@ impl Stage {
         self.wait_for(|seen| seen.iter().all(|seen| seen.outcome != Outcome::Playing));
     }
 
+    /// Blocks until at most `most` open connections have a request for `host` as their last.
+    pub fn wait_for_connections_to(&self, host: &str, most: usize) {
+        self.backstage.log.wait_for(|_, open| open.values().filter(|it| *it == host).count() <= most);
+    }
+
     /// Blocks until every connection is closed.
     pub fn wait_until_idle(&self) {
-        self.backstage.log.wait_for(|_, open| open == 0);
+        self.backstage.log.wait_for(|_, open| open.is_empty());
     }
 }
 

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Body bytes that are written at once, where no fault asks for fewer.
 const CHUNK: usize = 64 * 1024;
 
+/// The `ETag` of an entity that was replaced.
+const CHANGED_ETAG: &str = "\"changed\"";
+
 /// What happens before the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
@@ -108,8 +111,10 @@ impl Draft {
     }
 
     fn entity(reply: &Reply, request: &Request, fault: Option<&Fault>) -> Draft {
-        let changed = fault == Some(&Fault::ChangedEtag);
-        let media = if changed { reply.media.changed() } else { reply.media.clone() };
+        let replaced = matches!(fault, Some(Fault::ChangedEtag | Fault::Replaced));
+        let other_bytes = replaced || fault == Some(&Fault::ChangedBytes);
+        let media = if other_bytes { reply.media.changed() } else { reply.media.clone() };
+        let etag = reply.etag.as_deref().map(|etag| if replaced { CHANGED_ETAG } else { etag });
         let mut draft = Draft {
             status: reply.status,
             headers: reply.headers.clone(),
@@ -119,8 +124,7 @@ impl Draft {
             framing: reply.framing,
             keep_alive: true,
         };
-        if let Some(etag) = &reply.etag {
-            let etag = if changed { "\"changed\"" } else { etag };
+        if let Some(etag) = etag {
             draft.add("ETag", etag);
         }
         if let Some(date) = &reply.last_modified {
@@ -128,7 +132,8 @@ impl Draft {
         }
         if reply.ranges && reply.status == 200 {
             draft.add("Accept-Ranges", "bytes");
-            if changed || if_range_holds(reply, request) {
+            let deaf = !reply.if_range || fault == Some(&Fault::ChangedEtag);
+            if deaf || if_range_holds(etag, reply.last_modified.as_deref(), request) {
                 draft.narrow(request, fault);
             }
         }
@@ -208,6 +213,8 @@ impl Draft {
                 | Fault::WrongRange { .. }
                 | Fault::NoContentRange
                 | Fault::ChangedEtag
+                | Fault::Replaced
+                | Fault::ChangedBytes
                 | Fault::ChangedTotal { .. },
             )
             | None => {}
@@ -256,10 +263,9 @@ impl Draft {
     }
 }
 
-fn if_range_holds(reply: &Reply, request: &Request) -> bool {
-    request.header("if-range").is_none_or(|asked| {
-        Some(asked) == reply.etag.as_deref() || Some(asked) == reply.last_modified.as_deref()
-    })
+fn if_range_holds(etag: Option<&str>, last_modified: Option<&str>, request: &Request) -> bool {
+    let strong = etag.filter(|etag| !etag.starts_with("W/"));
+    request.header("if-range").is_none_or(|asked| Some(asked) == strong || Some(asked) == last_modified)
 }
 
 struct Unsatisfiable;

@@ -52,14 +52,16 @@ async fn converse(tcp: TcpStream, backstage: Arc<Backstage>) {
     let mut tunnel: Option<Place> = None;
     while let Some(request) = read_request(&mut wire, &mut buffer).await {
         let next = match &tunnel {
-            None if request.method == "CONNECT" => match connect(&request, wire, &backstage).await {
-                Some((opened, place)) => {
-                    connection.talks_to(&place.host);
-                    tunnel = Some(place);
-                    Some(opened)
+            None if request.method == "CONNECT" => {
+                match connect(&request, wire, &backstage, &connection).await {
+                    Some((opened, place)) => {
+                        connection.talks_to(&place.host);
+                        tunnel = Some(place);
+                        Some(opened)
+                    }
+                    None => None,
                 }
-                None => None,
-            },
+            }
             _ => exchange(request, tunnel.as_ref(), wire, &backstage, &connection).await,
         };
         match next {
@@ -70,9 +72,15 @@ async fn converse(tcp: TcpStream, backstage: Arc<Backstage>) {
 }
 
 /// Opens a tunnel, or answers 407 or 502 as a proxy does.
-async fn connect(request: &Request, mut wire: Wire, backstage: &Backstage) -> Option<(Wire, Place)> {
+async fn connect(
+    request: &Request,
+    mut wire: Wire,
+    backstage: &Backstage,
+    connection: &Connection,
+) -> Option<(Wire, Place)> {
     let place = split_authority(&request.target, Scheme::Https)?;
-    let seen = |place: &Place| backstage.log.begin(record(request, place, request.target.clone()));
+    let seen =
+        |place: &Place| backstage.log.begin(record(request, connection, place, request.target.clone()));
     if let Some(plan) = refuse(request, &place, backstage) {
         let hold = Hold(backstage.releases.subscribe());
         return play(plan, wire, seen(&place), hold, true).await.and(None);
@@ -108,7 +116,7 @@ async fn exchange(
     connection.talks_to(&place.host);
     // Before the request can be seen: whoever sees it may release it.
     let hold = Hold(backstage.releases.subscribe());
-    let seen = backstage.log.begin(record(&request, &place, target.clone()));
+    let seen = backstage.log.begin(record(&request, connection, &place, target.clone()));
     if tunnel.is_none()
         && let Some(plan) = refuse(&request, &place, backstage)
     {
@@ -201,8 +209,9 @@ async fn body(plan: &Plan, wire: &mut Wire, seen: &Exchange, hold: &mut Hold) ->
     Some(())
 }
 
-fn record(request: &Request, place: &Place, target: String) -> Seen {
+fn record(request: &Request, connection: &Connection, place: &Place, target: String) -> Seen {
     Seen {
+        connection: connection.number(),
         host: place.host.clone(),
         port: place.port,
         scheme: place.scheme,

@@ -34,6 +34,10 @@ pub enum Fault {
     NoContentRange,
     /// The entity was replaced: other bytes under another `ETag`, as 206 even when `If-Range` forbids it.
     ChangedEtag,
+    /// The same replaced entity from a server that keeps to `If-Range`: the whole of it with 200.
+    Replaced,
+    /// Other bytes under the same validators.
+    ChangedBytes,
     /// `Content-Range` says that the whole is `by` bytes longer than before.
     ChangedTotal { by: u64 },
     /// `Content-Encoding: <this>` over bytes that are not encoded.
@@ -72,6 +76,7 @@ pub struct Reply {
     pub(super) media: Media,
     pub(super) framing: Framing,
     pub(super) ranges: bool,
+    pub(super) if_range: bool,
     pub(super) head_allowed: bool,
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
@@ -88,6 +93,7 @@ impl Reply {
             media,
             framing: Framing::Length,
             ranges: false,
+            if_range: true,
             head_allowed: true,
             etag: None,
             last_modified: None,
@@ -138,7 +144,12 @@ impl Reply {
         self.header("Set-Cookie", value)
     }
 
-    /// The entity's `ETag`, quotes included; `If-Range` is compared with it.
+    /// Sends these bytes instead.
+    pub fn bytes_of(self, media: &Media) -> Reply {
+        Reply { media: media.clone(), ..self }
+    }
+
+    /// The entity's `ETag`, quotes included; `If-Range` is compared with it, unless it is weak (RFC 9110 §13.1.5).
     pub fn etag(self, value: &str) -> Reply {
         Reply { etag: Some(value.to_owned()), ..self }
     }
@@ -146,6 +157,11 @@ impl Reply {
     /// The entity's `Last-Modified`; `If-Range` is compared with it.
     pub fn last_modified(self, value: &str) -> Reply {
         Reply { last_modified: Some(value.to_owned()), ..self }
+    }
+
+    /// Neither `ETag` nor `Last-Modified`.
+    pub fn no_validators(self) -> Reply {
+        Reply { etag: None, last_modified: None, ..self }
     }
 
     /// 403 unless the request's cookies hold `name=value`.
@@ -168,6 +184,11 @@ impl Reply {
     /// 200 with the whole, whatever range is asked for.
     pub fn no_ranges(self) -> Reply {
         Reply { ranges: false, ..self }
+    }
+
+    /// Ranges are sent whatever `If-Range` says.
+    pub fn deaf_to_if_range(self) -> Reply {
+        Reply { if_range: false, ..self }
     }
 
     /// No length: `Transfer-Encoding: chunked`.

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Longest wait for something to be seen. Far above what any test needs on a loaded machine: reaching it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Requests that a failure shows.
+const SHOWN: usize = 20;
+
 /// How the other side spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -32,6 +35,8 @@ pub enum Outcome {
 /// One request, or one refused `CONNECT`.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// Number of the connection that it came on.
+    pub connection: u64,
     pub host: String,
     pub port: u16,
     pub scheme: Scheme,
@@ -56,6 +61,12 @@ impl Seen {
     pub fn header(&self, name: &str) -> Option<&str> {
         find_header(&self.headers, name)
     }
+
+    /// The first byte that was asked for: of `Range: bytes=A-` and `bytes=A-B`, else 0.
+    pub fn range_start(&self) -> u64 {
+        let first = self.header("range").and_then(|line| line.strip_prefix("bytes=")?.split_once('-'));
+        first.map_or(0, |(first, _)| first.parse().unwrap())
+    }
 }
 
 /// The first value under `name`, in any case.
@@ -63,11 +74,13 @@ pub(super) fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Op
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
+/// Connection number → host of its last request (empty before the first).
+pub(super) type OpenConnections = HashMap<u64, String>;
+
 #[derive(Default)]
 struct Record {
     seen: Vec<Seen>,
-    /// Connection number → host of its last request (empty before the first).
-    open: HashMap<u64, String>,
+    open: OpenConnections,
     next_connection: u64,
 }
 
@@ -83,8 +96,8 @@ impl Log {
         Log { record: Mutex::default(), changed: Condvar::new(), remember }
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.record.lock().unwrap().seen.clone()
+    pub(super) fn seen(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<Seen> {
+        self.record.lock().unwrap().seen.iter().filter(|seen| wanted(seen)).cloned().collect()
     }
 
     pub(super) fn connections(&self, wanted: impl Fn(&str) -> bool) -> usize {
@@ -92,15 +105,18 @@ impl Log {
     }
 
     /// Blocks until `enough` holds; panics with the record when it does not in [`PATIENCE`].
-    pub(super) fn wait_for(&self, enough: impl Fn(&[Seen], usize) -> bool) -> Vec<Seen> {
+    pub(super) fn wait_for(&self, enough: impl Fn(&[Seen], &OpenConnections) -> bool) -> Vec<Seen> {
         let deadline = Instant::now() + PATIENCE;
         let mut record = self.record.lock().unwrap();
-        while !enough(&record.seen, record.open.len()) {
+        while !enough(&record.seen, &record.open) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let (seen, open) = (record.seen.clone(), record.open.len());
+                let (count, open) = (record.seen.len(), record.open.len());
+                let last = record.seen[count.saturating_sub(SHOWN)..].to_vec();
                 drop(record);
-                panic!("not seen in {PATIENCE:?}; {open} connections open; seen: {seen:#?}");
+                panic!(
+                    "not seen in {PATIENCE:?}; {open} connections open; {count} seen, the last: {last:#?}"
+                );
             }
             record = self.changed.wait_timeout(record, left).unwrap().0;
         }
@@ -170,6 +186,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(super) fn talks_to(&self, host: &str) {
         self.log.record.lock().unwrap().open.insert(self.number, host.to_owned());
     }

@@ -3,11 +3,14 @@
 //! The shape follows yt-dlp's `tiktok.py` (`_extract_web_formats`, `_parse_aweme_video_web`).
 
 mod page;
+mod video;
 
 use super::media::Media;
-use super::{Outcome, Reply, Seen, Stage};
+use super::{Reply, Stage};
 use page::{Item, Rendition};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use video::Video;
 
 /// Where pages live.
 pub const PAGES: &str = "www.tiktok.com";
@@ -17,7 +20,8 @@ pub const CDN: &str = "v16-webapp-prime.tiktok.com";
 pub const IMAGES: &str = "p16-sign-va.tiktokcdn.com";
 
 const USER: &str = "sluice";
-const CDN_FOLDER: &str = "/video/tos/useast5/tos-useast5-ve-0068c003-tx";
+const CDN_FOLDER: &str = "/video/tos/useast5";
+const MEDIA_FOLDER: &str = "/tos-useast5-ve-0068c003-tx";
 const IMAGE_BYTES: u64 = 5_000;
 
 /// Size of a film's best rendition, in bytes, unless told otherwise: more than one socket buffer, quick to hash.
@@ -112,28 +116,22 @@ impl TikTok {
 
     /// Puts the page and its media on the stage.
     pub fn install(mut self, stage: &Stage) -> Video {
-        let video = self.install_media(stage);
-        let html = page::html(&self.item);
-        stage.play(PAGES, &video.path, self.page_reply(html));
+        let mut video = self.install_media(stage);
+        video.html = page::html(&self.item);
+        video.show_page(stage, |reply| reply);
         video
     }
 
     /// Like [`TikTok::install`], with the same page and media at the address of every id of every user.
     pub fn install_for_any_id(mut self, stage: &Stage) -> Video {
-        let video = self.install_media(stage);
-        let html = page::html(&self.item);
+        let mut video = self.install_media(stage);
+        video.html = page::html(&self.item);
+        let any = video.clone();
         stage.play_below(PAGES, "/@", move |path| match path.split_once("/video/") {
-            Some((_, id)) => self.page_reply(html.replace(&self.item.id, id)),
+            Some((_, id)) => any.page_reply(any.html.replace(&any.id, id)),
             None => Reply::status(404),
         });
         video
-    }
-
-    fn page_reply(&self, html: String) -> Reply {
-        Reply::html(html).delay(self.delay).cookie(&format!(
-            "tt_chain_token={}; Domain=.tiktok.com; Path=/; Secure; HttpOnly",
-            self.item.chain_token()
-        ))
     }
 
     fn install_media(&mut self, stage: &Stage) -> Video {
@@ -146,6 +144,7 @@ impl TikTok {
             chain_token: self.item.chain_token(),
             expires: self.item.expires,
             delay: self.delay,
+            html: String::new(),
             formats: Vec::new(),
         };
         if self.photos == 0 {
@@ -180,108 +179,6 @@ impl TikTok {
             self.item.photos.push(format!("https://{IMAGES}{path}"));
         }
         video
-    }
-}
-
-/// A post on the stage.
-#[derive(Clone, Debug)]
-pub struct Video {
-    page_url: String,
-    path: String,
-    id: String,
-    key: String,
-    chain_token: String,
-    expires: u64,
-    delay: Duration,
-    formats: Vec<OnStage>,
-}
-
-/// One file of a post.
-#[derive(Clone, Debug)]
-pub struct OnStage {
-    /// As yt-dlp names it.
-    pub format_id: String,
-    pub media: Media,
-    /// Path on [`CDN`].
-    pub path: String,
-}
-
-impl Video {
-    /// The page's address.
-    pub fn page_url(&self) -> &str {
-        &self.page_url
-    }
-
-    /// All files, in the order of the page.
-    pub fn formats(&self) -> &[OnStage] {
-        &self.formats
-    }
-
-    /// The file behind a `format_id`. Panics when the post has none.
-    pub fn format(&self, format_id: &str) -> &OnStage {
-        self.formats.iter().find(|format| format.format_id == format_id).unwrap()
-    }
-
-    /// The bytes behind a `format_id`.
-    pub fn media(&self, format_id: &str) -> &Media {
-        &self.format(format_id).media
-    }
-
-    /// The value of the cookie that the CDN asks for. Never to be seen by a client.
-    pub fn chain_token(&self) -> &str {
-        &self.chain_token
-    }
-
-    /// When the links end, in Unix seconds.
-    pub fn expires(&self) -> u64 {
-        self.expires
-    }
-
-    /// Serves a format anew, as the CDN does but for what `change` makes of it (faults, mostly).
-    pub fn play(&self, stage: &Stage, format_id: &str, change: impl FnOnce(Reply) -> Reply) {
-        let format = self.format(format_id);
-        let content_type = if format_id == "audio" { "audio/mpeg" } else { "video/mp4" };
-        let reply = Reply::media(&format.media)
-            .content_type(content_type)
-            .etag(&format!("\"{}-{format_id}\"", self.key))
-            .last_modified("Wed, 01 Oct 2025 10:00:00 GMT")
-            .needs_cookie("tt_chain_token", &self.chain_token)
-            .needs_referer(&format!("https://{PAGES}/"))
-            .no_head()
-            .delay(self.delay);
-        stage.play(CDN, &format.path, change(reply));
-    }
-
-    /// What the stage saw of this post: its page, its media, its images.
-    pub fn seen(&self, stage: &Stage) -> Vec<Seen> {
-        stage.seen().into_iter().filter(|seen| self.concerns(seen)).collect()
-    }
-
-    /// What the CDN saw of one format.
-    pub fn seen_of(&self, stage: &Stage, format_id: &str) -> Vec<Seen> {
-        let path = &self.format(format_id).path;
-        stage.seen_at(CDN).into_iter().filter(|seen| seen.path() == path).collect()
-    }
-
-    /// Blocks until a client has left before one of a format's answers was out, and none is under way.
-    pub fn wait_client_gone(&self, stage: &Stage, format_id: &str) {
-        let path = &self.format(format_id).path;
-        stage.wait_for(|seen| {
-            let mut outcomes = seen.iter().filter(|it| it.path() == path).map(|it| it.outcome);
-            outcomes.clone().all(|outcome| outcome != Outcome::Playing)
-                && outcomes.any(|outcome| outcome == Outcome::ClientGone)
-        });
-    }
-
-    /// Whether a request was for this post.
-    pub fn concerns(&self, seen: &Seen) -> bool {
-        seen.path().contains(&self.id) || seen.path().contains(&self.key)
-    }
-
-    fn add(&mut self, format_id: &str, media: Media, tail: &str) -> String {
-        let path = format!("{CDN_FOLDER}/{}-{format_id}/{tail}", self.key);
-        self.formats.push(OnStage { format_id: format_id.to_owned(), media, path: path.clone() });
-        path
     }
 }
 
