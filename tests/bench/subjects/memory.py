@@ -56,7 +56,7 @@ def run(options: common.Options) -> str:
     rows = [
         common.Row.of(text, [it[name] for it in figures.values()], digits) for name, (text, digits) in NAMES.items()
     ]
-    fewer = f" (seed's design: {SEED_CLIENTS})" if options.clients > SEED_CLIENTS else ""
+    fewer = f" (seed's design: {SEED_CLIENTS})" if "seed" in options.sides and options.clients > SEED_CLIENTS else ""
     title = f"memory: {options.clients} clients{fewer} that read the head of {relays.LARGE >> 20} MiB and stop"
     return common.table(title, rows, [relays.SIDES[side] for side in options.sides])
 

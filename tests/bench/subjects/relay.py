@@ -71,8 +71,9 @@ def run(options: common.Options) -> str:
     rows = [
         common.Row.of(text, [side[name] for side in figures.values()], digits) for name, (text, digits) in NAMES.items()
     ]
+    less = f" (seed's design: 1/{SEED_SHARE} of it)" if "seed" in options.sides else ""
     title = (
-        f"relay: {options.gib:g} GiB per load (seed's design: 1/{SEED_SHARE} of it), "
+        f"relay: {options.gib:g} GiB per load{less}, "
         f"relays on cores {options.cores[0]}, origin and clients on {options.cores[1]}"
     )
     return common.table(title, rows, [relays.SIDES[side] for side in options.sides])
