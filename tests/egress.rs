@@ -84,6 +84,8 @@ fn a_host_that_is_not_there_is_the_sites_fault() {
     let video = post().install(&world.stage);
     video.play(&world.stage, "audio", |_| Reply::redirect(302, "https://nowhere.example.net/x"));
     assert_problem(&world.get(&world.stream_path(&video, "audio")), 502, "upstream_error");
-    let refused = world.stage.seen_at("nowhere.example.net");
-    assert!(refused.iter().all(|seen| seen.outcome == Outcome::Refused) && !refused.is_empty());
+    world.stage.wait_for(|seen| {
+        let mut here = seen.iter().filter(|seen| seen.host == "nowhere.example.net").peekable();
+        here.peek().is_some() && here.all(|seen| seen.outcome == Outcome::Refused)
+    });
 }

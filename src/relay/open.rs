@@ -136,7 +136,14 @@ async fn look(source: &mut Source) -> Result<Entity, RelayError> {
             body.discard().await;
             Ok(entity)
         }
-        Reply::OutOfRange(Some(0)) => Ok(Entity { total: Some(0), takes_ranges: true, ..Entity::default() }),
+        // An empty file has no first byte.
+        Reply::OutOfRange(Some(0)) => match source.fetch(&Ask::default()).await? {
+            Reply::Whole(entity, body) => {
+                body.discard().await;
+                Ok(entity)
+            }
+            _ => Err(RelayError::WrongPart),
+        },
         Reply::Part(..) | Reply::OutOfRange(_) => Err(RelayError::WrongPart),
     }
 }
@@ -156,10 +163,10 @@ async fn find(
             }
             Some(_) => Err(RelayError::Unsatisfiable { total }),
             // Only the window of a site that serves in chunks was out of range.
-            None if total == Some(0) => {
-                let entity = Entity { total, takes_ranges: true, ..Entity::default() };
-                Ok(Some(Found { sent: Sent::Whole, entity, part: Part::empty() }))
-            }
+            None if total == Some(0) => match source.fetch(&Ask::default()).await? {
+                Reply::Whole(entity, body) => found_whole(None, entity, body).await.map(Some),
+                _ => Err(RelayError::WrongPart),
+            },
             None => Err(RelayError::WrongPart),
         },
         Reply::Part(got, entity, body) => {

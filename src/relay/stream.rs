@@ -87,6 +87,7 @@ impl StreamBody {
         if let State::Reading(part, progress) = std::mem::replace(&mut self.state, State::Ended) {
             // Its connection is of no more use, and could stand in the way of the next.
             drop(part);
+            self.silence.end();
             if broken {
                 self.guard.resumed();
             }
@@ -99,6 +100,11 @@ impl StreamBody {
         self.guard.ended(outcome);
         self.span.in_scope(|| tracing::debug!(outcome, "stream ended"));
     }
+}
+
+/// Whether a part that has ended was the last.
+fn is_complete(part: &Part, progress: &Progress) -> bool {
+    progress.left().map_or_else(|| part.is_open_ended(), |left| left == 0)
 }
 
 impl Body for StreamBody {
@@ -119,9 +125,7 @@ impl Body for StreamBody {
                             this.silence.end();
                             return Poll::Ready(Some(Ok(this.deliver(data))));
                         }
-                        Poll::Ready(Ok(None)) if progress.left().is_none() && part.is_open_ended() => {
-                            this.end("complete");
-                        }
+                        Poll::Ready(Ok(None)) if is_complete(part, progress) => this.end("complete"),
                         Poll::Ready(Ok(None)) => this.reopen(false),
                         Poll::Ready(Err(error)) => {
                             let offset = progress.next();
@@ -132,7 +136,6 @@ impl Body for StreamBody {
                             ready!(this.silence.poll(cx));
                             let offset = progress.next();
                             this.span.in_scope(|| tracing::info!(offset, "the upstream fell silent"));
-                            this.silence.end();
                             this.reopen(true);
                         }
                     }

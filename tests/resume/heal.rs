@@ -110,7 +110,8 @@ fn a_stream_whose_link_ends_under_way_goes_on_elsewhere() {
             link.assert_whole(&what);
             link.assert_pages(2);
             let seen = moved.seen_of(&world.stage, BEST);
-            assert_eq!((seen.len(), seen[0].status, seen[0].range_start()), (1, 206, AT), "{what}");
+            // Elsewhere the tag may be another, so the bytes are compared.
+            assert_eq!((seen.len(), seen[0].status, seen[0].range_start()), (1, 206, AT - 4096), "{what}");
         }
     });
 }
