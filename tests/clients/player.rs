@@ -27,7 +27,7 @@ fn frames(folder: &Path, source: &str, second: &str, count: Option<&str>) -> Str
 /// Checks that every seek gives the frames that it gives in the file.
 fn assert_plays(world: &World, folder: &Path, name: &str, film: &Film) {
     let url = world.server.url(&film.link);
-    for second in ["17.3", "2", "9.48", "0", "19.9"] {
+    for second in ["17.3", "2", "9.48", "19.9"] {
         let expected = frames(folder, name, second, Some("3"));
         assert!(expected.lines().filter(|line| !line.starts_with('#')).count() >= 1, "{expected}");
         assert_eq!(frames(folder, &url, second, Some("3")), expected, "{name} at {second}");
@@ -39,16 +39,17 @@ fn assert_plays(world: &World, folder: &Path, name: &str, film: &Film) {
 fn ffmpeg_seeks_in_a_film() {
     let world = world();
     let folder = tempfile::tempdir().unwrap();
-    for (name, flags) in [("last.mp4", &[][..]), ("first.mp4", &["-movflags", "+faststart"])] {
+    let unsure: Change = |reply| reply.no_validators();
+    for (name, flags, change) in [
+        ("last.mp4", &[][..], (|reply| reply) as Change),
+        ("first.mp4", &["-movflags", "+faststart"], unsure),
+    ] {
         let media = make_film(folder.path(), name, flags);
-        let unsure: Change = |reply| reply.no_validators();
-        for change in [(|reply| reply) as Change, unsure] {
-            let film = world.film(&media, change);
-            assert_plays(world, folder.path(), name, &film);
-            // It did not read its way there.
-            assert!(film.seen(world).iter().any(|it| it.range_start() > media.len() / 2), "{name}: no seek");
-            film.play(world, |reply| change(reply).faults(cuts(10, 150_000)));
-            assert_plays(world, folder.path(), name, &film);
-        }
+        let film = world.film(&media, change);
+        assert_plays(world, folder.path(), name, &film);
+        // It did not read its way there.
+        assert!(film.seen(world).iter().any(|it| it.range_start() > media.len() / 2), "{name}: no seek");
+        film.play(world, |reply| change(reply).faults(cuts(10, 150_000)));
+        assert_plays(world, folder.path(), name, &film);
     }
 }

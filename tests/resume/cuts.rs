@@ -104,7 +104,7 @@ fn full_run() {
     const STREAMS: usize = 1000;
     const SIZE: u64 = 32 << 20;
     const THREADS: usize = 24;
-    let world = World::keyed(&[("LOG", "warn")]);
+    let world = World::keyed(&[("LOG", "info")]);
     let started = Instant::now();
     let count = run(&world, STREAMS, SIZE, THREADS, seed());
     world.wait_for_no_stream();
