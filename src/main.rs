@@ -16,6 +16,10 @@ use sluice::ticket::Sealer;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// glibc's keeps what a burst of streams took (docs/measurements.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A bad command line or setting (sysexits(3) has more, but 2 is what clap and the shell use).
 const USAGE: u8 = 2;
 

@@ -27,7 +27,8 @@ pub struct Entity {
 impl Entity {
     pub(super) fn new(headers: &HeaderMap, total: Option<u64>) -> Self {
         // Visible ASCII alone: what else may stand there serves nobody.
-        let get = |name: HeaderName| headers.get(name).filter(|value| value.to_str().is_ok()).cloned();
+        // Copied, since a value is a slice of the connection's buffer and would keep all of it for the stream's life.
+        let get = |name: HeaderName| HeaderValue::from_str(headers.get(name)?.to_str().ok()?).ok();
         let says_ranges =
             get(ACCEPT_RANGES).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"bytes"));
         Self {

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::Request;
 use hyper::body::Incoming;
@@ -83,7 +84,10 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                tokio::spawn(serve(stream, peer, Arc::clone(api), limits, graceful.watcher()));
+                // Without an address of its own it is gone already.
+                let Ok(local) = stream.local_addr() else { continue };
+                let client = ClientConnection { peer, local, reset: Reset::default() };
+                tokio::spawn(serve(stream, client, Arc::clone(api), limits, graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -107,21 +111,31 @@ struct Limits {
     buffer: usize,
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, api: Arc<Api>, limits: Limits, watcher: Watcher) {
-    let Ok(local) = stream.local_addr() else { return };
-    let reset = Reset::default();
-    let client = ClientConnection { peer, local, reset: reset.clone() };
+/// Serves one connection. Not an `async fn`: that would keep room for each step of the making of the future, for
+/// as long as the connection lives.
+fn serve(
+    stream: TcpStream,
+    client: ClientConnection,
+    api: Arc<Api>,
+    limits: Limits,
+    watcher: Watcher,
+) -> impl Future<Output = ()> {
+    let peer = client.peer;
+    let io = ConnectionIo::new(stream, client.reset.clone(), limits.idle);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client.clone());
         let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(api.handle(request).await) }
+        // In a box, which is gone once there is an answer: most of a connection's life is a stream's body.
+        Box::pin(async move { Ok::<_, Infallible>(api.handle(request).await) })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(limits.buffer)
-        .serve_connection(TokioIo::new(ConnectionIo::new(stream, reset.clone(), limits.idle)), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, %peer, "connection ended");
-    }
+        .serve_connection(TokioIo::new(io), service);
+    watcher.watch(connection).map(move |result| {
+        if let Err(error) = result {
+            tracing::debug!(%error, %peer, "connection ended");
+        }
+    })
 }
