@@ -177,8 +177,7 @@ impl Reader<'_> {
         roots.extend(ca_file.clone());
         let idle = self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400));
         let stream_buffer = self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20));
-        // The other half is with the client's connection.
-        let read_buffer = (stream_buffer / 2).clamp(egress::MIN_READ, MAX_READ);
+        let read_buffer = stream_buffer.clamp(egress::MIN_READ, MAX_READ);
         Settings {
             log: telemetry::Settings {
                 filter: self.value("LOG", values::log_filter),

@@ -11,28 +11,45 @@ pub struct ClientConnection {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
-    /// Ends the connection with a reset.
-    pub reset: Reset,
+    /// The way out.
+    pub outlet: Outlet,
 }
 
-/// A way to have a connection end with a TCP reset, which no client can take for a clean end: while it is armed,
-/// the connection ends with one however it ends, even if the whole process is killed.
+/// What a response tells the socket that it goes out by.
 #[derive(Debug, Clone, Default)]
-pub struct Reset(Arc<AtomicBool>);
+pub struct Outlet(Arc<OutletState>);
 
-impl Reset {
-    /// From here on, an end of the connection is a reset. Takes effect with the next write.
+#[derive(Debug, Default)]
+struct OutletState {
+    resets: AtomicBool,
+    more: AtomicBool,
+}
+
+impl Outlet {
+    /// From here on, an end of the connection, even by the death of the process, is a TCP reset, which no client
+    /// can take for a clean end. Takes effect with the next write.
     pub fn arm(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.resets.store(true, Ordering::Release);
     }
 
     /// Once all that was written is out, an end of the connection is an ordinary one.
     pub fn disarm(&self) {
-        self.0.store(false, Ordering::Release);
+        self.0.resets.store(false, Ordering::Release);
     }
 
     /// Whether an end of the connection is to be a reset.
     pub fn is_armed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.resets.load(Ordering::Acquire)
+    }
+
+    /// Says whether more is likely to follow at once, so that the kernel can wait for it to fill a segment. Who says
+    /// yes comes back with more, or says no before the connection is flushed.
+    pub fn expect_more(&self, more: bool) {
+        self.0.more.store(more, Ordering::Relaxed);
+    }
+
+    /// Whether more is likely to follow at once.
+    pub fn expects_more(&self) -> bool {
+        self.0.more.load(Ordering::Relaxed)
     }
 }

@@ -97,7 +97,7 @@ fn authority(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::client::Reset;
+    use super::super::client::Outlet;
     use super::*;
 
     fn request(peer: &str, headers: &[(&str, &str)]) -> Request<()> {
@@ -108,7 +108,7 @@ mod tests {
         request.extensions_mut().insert(ClientConnection {
             peer: peer.parse().unwrap(),
             local: "127.0.0.1:3021".parse().unwrap(),
-            reset: Reset::default(),
+            outlet: Outlet::default(),
         });
         request
     }

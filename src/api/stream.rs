@@ -1,7 +1,7 @@
 //! `GET`, `HEAD /stream`: the bytes behind a ticket, or those of a page's best format.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{
@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::{Frame, SizeHint};
 
 use super::body::{self, Body};
-use super::client::{ClientConnection, Reset};
+use super::client::{ClientConnection, Outlet};
 use super::error::{ApiError, Code};
 use super::extract::page;
 use super::filename::Template;
@@ -120,12 +120,12 @@ fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) ->
     let length = opened.length();
     if let Some(stream) = opened.body {
         let client = request.extensions().get::<ClientConnection>();
-        let reset = client.map(|client| client.reset.clone()).unwrap_or_default();
+        let outlet = client.map(|client| client.outlet.clone()).unwrap_or_default();
         // HTTP/1.0 may end a body by closing, so that a cut must be a reset to be seen.
         if request.version() < Version::HTTP_11 && length != Some(0) {
-            reset.arm();
+            outlet.arm();
         }
-        *response.body_mut() = body::stream(Disarming { stream, reset });
+        *response.body_mut() = body::stream(Outgoing { stream, outlet });
     }
     response
 }
@@ -153,13 +153,13 @@ fn describe(opened: &Opened, headers: &mut HeaderMap) {
     }
 }
 
-/// A stream that disarms the connection's reset at its proper end.
-struct Disarming {
+/// A stream that tells its outlet how it goes on.
+struct Outgoing {
     stream: StreamBody,
-    reset: Reset,
+    outlet: Outlet,
 }
 
-impl hyper::body::Body for Disarming {
+impl hyper::body::Body for Outgoing {
     type Data = Bytes;
     type Error = Broken;
 
@@ -167,24 +167,33 @@ impl hyper::body::Body for Disarming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let frame = ready!(Pin::new(&mut self.stream).poll_frame(cx));
+        let frame = Pin::new(&mut self.stream).poll_frame(cx);
         // hyper does not ask for the end of a body whose length it knows.
-        if frame.is_none() || self.stream.size_hint().exact() == Some(0) {
-            self.reset.disarm();
+        let ended = matches!(frame, Poll::Ready(None)) || self.stream.size_hint().exact() == Some(0);
+        if ended {
+            self.outlet.disarm();
         }
-        Poll::Ready(frame)
+        self.outlet.expect_more(!ended && matches!(frame, Poll::Ready(Some(Ok(_)))));
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
         // Nor of one that says after its last frame that this was it.
         let ended = self.stream.is_end_stream();
         if ended {
-            self.reset.disarm();
+            self.outlet.disarm();
+            self.outlet.expect_more(false);
         }
         ended
     }
 
     fn size_hint(&self) -> SizeHint {
         self.stream.size_hint()
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.outlet.expect_more(false);
     }
 }

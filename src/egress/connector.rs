@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::Proxy;
+use super::tls::TlsStream;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -47,15 +47,17 @@ pub(super) enum Peer {
 #[derive(Clone)]
 enum Route {
     /// To the site itself.
-    Direct(HttpsConnector<HttpConnector>),
+    Direct,
     /// https through CONNECT; http in absolute-form on a plain connection to the proxy.
-    Proxied { tunnel: Box<HttpsConnector<Tunnel<HttpConnector>>>, tcp: HttpConnector, proxy: Uri },
+    Proxied { tunnel: Box<Tunnel<HttpConnector>>, proxy: Uri },
 }
 
 /// Makes connections.
 #[derive(Clone)]
 pub(super) struct Connector {
+    tcp: HttpConnector,
     route: Route,
+    tls: Arc<ClientConfig>,
     timeout: Duration,
 }
 
@@ -66,22 +68,17 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(timeout));
-        let tls = Arc::new(tls);
         let route = match proxy {
-            None => Route::Direct(HttpsConnector::from((tcp, tls))),
+            None => Route::Direct,
             Some(proxy) => {
                 let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp.clone());
                 if let Some(authorization) = &proxy.authorization {
                     tunnel = tunnel.with_auth(authorization.clone());
                 }
-                Route::Proxied {
-                    tunnel: Box::new(HttpsConnector::from((tunnel, tls))),
-                    tcp,
-                    proxy: proxy.uri.clone(),
-                }
+                Route::Proxied { tunnel: Box::new(tunnel), proxy: proxy.uri.clone() }
             }
         };
-        Self { route, timeout }
+        Self { tcp, route, tls: Arc::new(tls), timeout }
     }
 
     /// Whom a request for `uri` is sent to; none where it is no absolute `http` or `https` URI.
@@ -95,51 +92,69 @@ impl Connector {
 
     /// Connects for a request to `uri`.
     pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
-        tokio::time::timeout(self.timeout, self.route.clone().connect(uri.clone()))
+        tokio::time::timeout(self.timeout, self.connect_at_leisure(uri))
             .await
             .map_err(|_| ConnectError::Timeout)?
             .map_err(ConnectError::Failed)
     }
-}
 
-impl Route {
-    async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
+    async fn connect_at_leisure(&self, uri: &Uri) -> Result<Stream, BoxError> {
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
         // hyper-util's connectors are always ready.
-        match self {
-            Self::Direct(mut https) => https.call(uri).await.map(Stream),
-            Self::Proxied { mut tunnel, .. } if uri.scheme() == Some(&Scheme::HTTPS) => {
-                tunnel.call(uri).await.map(Stream)
-            }
-            Self::Proxied { mut tcp, proxy, .. } => {
-                Ok(Stream(MaybeHttpsStream::Http(tcp.call(proxy).await?)))
-            }
+        let tcp = match self.route.clone() {
+            Route::Direct => self.tcp.clone().call(uri.clone()).await?,
+            Route::Proxied { mut tunnel, .. } if secure => tunnel.call(uri.clone()).await?,
+            Route::Proxied { proxy, .. } => self.tcp.clone().call(proxy).await?,
+        };
+        let tcp = tcp.into_inner();
+        if !secure {
+            return Ok(Stream::Plain(tcp));
         }
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host)?.to_owned();
+        let tls = TlsStream::connect(tcp, Arc::clone(&self.tls), name).await?;
+        Ok(Stream::Tls(Box::new(tls)))
     }
 }
 
 /// A connection to a site, or to the proxy.
-pub(super) struct Stream(MaybeHttpsStream<TokioIo<TcpStream>>);
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
 
-impl Read for Stream {
+impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Self::Tls(tls) => tls.poll_read(cx, buffer),
+        }
     }
 }
 
-impl Write for Stream {
+impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Tls(tls) => tls.poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => tls.poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => tls.poll_shutdown(cx),
+        }
     }
 }

@@ -4,7 +4,6 @@
 //! is read exactly when its reader asks, and dropping the body closes the connection at once.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,7 +15,8 @@ use http::{HeaderMap, Request, Response, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
-use hyper::rt::{Read, ReadBuf};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::time::Sleep;
 
 use super::connector::{Peer, Stream};
@@ -46,7 +46,7 @@ pub enum BodyError {
 /// The two halves of hyper's connection. Neither does anything unless the other is there.
 struct Http {
     sender: http1::SendRequest<Empty<Bytes>>,
-    connection: http1::Connection<Stream, Empty<Bytes>>,
+    connection: http1::Connection<TokioIo<Stream>, Empty<Bytes>>,
 }
 
 impl Http {
@@ -54,7 +54,7 @@ impl Http {
         let mut builder = http1::Builder::new();
         // Also the longest head of a response.
         builder.read_buf_exact_size(Some(buffer));
-        let (sender, connection) = builder.handshake(stream).await?;
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
         Ok(Self { sender, connection })
     }
 
@@ -217,7 +217,8 @@ impl Reading {
     fn finish(mut self, last: Option<Bytes>, cx: &mut Context<'_>) -> Result<State, BodyError> {
         let open = self.http.connection.poll_without_shutdown(cx).is_pending();
         let reusable = open && !self.closes && self.http.sender.is_ready();
-        let http1::Parts { io: mut stream, read_buf, .. } = self.http.connection.into_parts();
+        let http1::Parts { io, read_buf, .. } = self.http.connection.into_parts();
+        let mut stream = io.into_inner();
         if !read_buf.is_empty() {
             return Err(BodyError::Surplus);
         }
@@ -249,8 +250,8 @@ impl Closing {
 
 /// Reads one byte; 0 is the connection's end.
 pub(super) fn poll_byte(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    let mut byte = [MaybeUninit::uninit()];
-    let mut buffer = ReadBuf::uninit(&mut byte);
-    ready!(Pin::new(stream).poll_read(cx, buffer.unfilled()))?;
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
     Poll::Ready(Ok(buffer.filled().len()))
 }

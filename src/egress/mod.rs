@@ -8,6 +8,7 @@
 mod connector;
 mod exchange;
 mod pool;
+mod tls;
 mod trust;
 
 use std::path::PathBuf;

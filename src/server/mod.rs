@@ -21,7 +21,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::api::Api;
-use crate::api::client::{ClientConnection, Reset};
+use crate::api::client::{ClientConnection, Outlet};
 use io::ConnectionIo;
 
 pub use files::streams_within_limit;
@@ -86,7 +86,7 @@ async fn accept(
             Ok((stream, peer)) => {
                 // Without an address of its own it is gone already.
                 let Ok(local) = stream.local_addr() else { continue };
-                let client = ClientConnection { peer, local, reset: Reset::default() };
+                let client = ClientConnection { peer, local, outlet: Outlet::default() };
                 tokio::spawn(serve(stream, client, Arc::clone(api), limits, graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -121,7 +121,7 @@ fn serve(
     watcher: Watcher,
 ) -> impl Future<Output = ()> {
     let peer = client.peer;
-    let io = ConnectionIo::new(stream, client.reset.clone(), limits.idle);
+    let io = ConnectionIo::new(stream, client.outlet.clone(), limits.idle);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(client.clone());
         let api = Arc::clone(&api);
