@@ -1,5 +1,6 @@
 //! What an upstream says of a file, and the conditions that clients put on it (RFC 9110 §8.8, §13).
 
+use std::cmp::Ordering;
 use std::time::SystemTime;
 
 use http::header::{
@@ -107,19 +108,15 @@ impl Conditions {
             if !self.lists(IF_MATCH, strong) {
                 return Verdict::Failed;
             }
-        } else if let (Some(limit), Some(modified)) = (self.time(IF_UNMODIFIED_SINCE), entity.modified()) {
-            if modified > limit {
-                return Verdict::Failed;
-            }
+        } else if self.compare(IF_UNMODIFIED_SINCE, entity) == Some(Ordering::Greater) {
+            return Verdict::Failed;
         }
         if self.0.contains_key(IF_NONE_MATCH) {
             if self.lists(IF_NONE_MATCH, weak) {
                 return Verdict::NotModified;
             }
-        } else if let (Some(since), Some(modified)) = (self.time(IF_MODIFIED_SINCE), entity.modified()) {
-            if modified <= since {
-                return Verdict::NotModified;
-            }
+        } else if self.compare(IF_MODIFIED_SINCE, entity).is_some_and(Ordering::is_le) {
+            return Verdict::NotModified;
         }
         Verdict::Send
     }
@@ -147,10 +144,11 @@ impl Conditions {
         tags.into_iter().any(|tag| tag == "*" || matches(tag))
     }
 
-    fn time(&self, name: HeaderName) -> Option<SystemTime> {
+    /// How the file's last change stands to a date; none where either is not known.
+    fn compare(&self, name: HeaderName, entity: &Entity) -> Option<Ordering> {
         let mut values = self.0.get_all(name).iter();
         let (value, None) = (values.next()?, values.next()) else { return None };
-        time(value)
+        Some(entity.modified()?.cmp(&time(value)?))
     }
 }
 

@@ -132,7 +132,7 @@ async fn look(source: &mut Source) -> Result<Entity, RelayError> {
             body.discard().await;
             Ok(entity)
         }
-        Reply::Part(range, entity, body) if range == (0..1) => {
+        Reply::Part(Range { start: 0, end: 1 }, entity, body) => {
             body.discard().await;
             Ok(entity)
         }
