@@ -124,7 +124,7 @@ impl Metrics {
         registry.register("extraction_seconds", "Time of an extraction", self.extraction_seconds.clone());
         registry.register("streams", "Streams that are open", self.streams.clone());
         registry.register("streams_ended", "Streams by how they ended", self.streams_ended.clone());
-        registry.register("stream_bytes", "Bytes taken from CDNs", self.stream_bytes.clone());
+        registry.register("stream_bytes", "Bytes of streams that went to clients", self.stream_bytes.clone());
         registry.register(
             "stream_resumes",
             "Upstreams that broke in mid-stream",

@@ -173,7 +173,7 @@ fn failures_are_told_apart() {
 
 #[test]
 fn a_page_that_takes_too_long_is_answered_in_time() {
-    let world = World::with(&[("YTDLP_TIMEOUT", "1"), ("MAX_WORKERS", "2")]);
+    let world = World::with(&[("YTDLP_TIMEOUT", "3"), ("MAX_WORKERS", "2")]);
     let id = fresh_id();
     let path = format!("/@sluice/video/{id}");
     world.stage.play(tiktok::PAGES, &path, Reply::html("late").fault(Fault::HeldHead));

@@ -23,6 +23,7 @@ pub struct Outlet(Arc<OutletState>);
 struct OutletState {
     resets: AtomicBool,
     more: AtomicBool,
+    streaming: AtomicBool,
 }
 
 impl Outlet {
@@ -40,6 +41,17 @@ impl Outlet {
     /// Whether an end of the connection is to be a reset.
     pub fn is_armed(&self) -> bool {
         self.0.resets.load(Ordering::Acquire)
+    }
+
+    /// Says whether a stream is going out: the connection is then to be watched for its end, even where the client
+    /// has sent something that nobody reads yet.
+    pub fn stream(&self, streaming: bool) {
+        self.0.streaming.store(streaming, Ordering::Relaxed);
+    }
+
+    /// Whether a stream is going out.
+    pub fn is_streaming(&self) -> bool {
+        self.0.streaming.load(Ordering::Relaxed)
     }
 
     /// Says whether more is likely to follow at once, so that the kernel can wait for it to fill a segment. Who says

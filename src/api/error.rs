@@ -2,16 +2,14 @@
 //!
 //! No other file knows a status code of an error.
 
+mod convert;
+
 use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
 use super::body::{self, Body};
-use super::filename::TemplateError;
-use crate::extract::{ExtractError, PageErrorKind, PageUrlError};
-use crate::relay::RelayError;
-use crate::ticket::{KeyError, TokenError};
 
 /// Seconds after which a client of an overloaded server may come back.
 const RETRY_SOON: u32 = 2;
@@ -208,95 +206,6 @@ impl ApiError {
             headers.insert(CONTENT_RANGE, range);
         }
         response
-    }
-}
-
-impl From<PageUrlError> for ApiError {
-    fn from(error: PageUrlError) -> Self {
-        let code = match error {
-            PageUrlError::Scheme => Code::UnsupportedUrl,
-            PageUrlError::Malformed
-            | PageUrlError::TooLong
-            | PageUrlError::Userinfo
-            | PageUrlError::Smuggled => Code::BadRequest,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<TemplateError> for ApiError {
-    fn from(error: TemplateError) -> Self {
-        Self::new(Code::BadRequest, error.to_string())
-    }
-}
-
-impl From<TokenError> for ApiError {
-    fn from(error: TokenError) -> Self {
-        let code = match error {
-            TokenError::Invalid => Code::InvalidToken,
-            TokenError::Expired => Code::ExpiredToken,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<KeyError> for ApiError {
-    fn from(error: KeyError) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<ExtractError> for ApiError {
-    fn from(error: ExtractError) -> Self {
-        match error {
-            ExtractError::Page(error) => {
-                let mut answer = Self::new(page_code(error.kind), error.message);
-                answer.retry_after = error.retry_after.or(answer.retry_after);
-                answer
-            }
-            ExtractError::Timeout(_) => Self::new(Code::ExtractionTimeout, error.to_string()),
-            ExtractError::Overloaded => Self::new(Code::Overloaded, error.to_string()),
-            ExtractError::Closed => Self::new(Code::Draining, error.to_string()),
-            ExtractError::Bug(error) => Self::internal(error),
-        }
-    }
-}
-
-fn page_code(kind: PageErrorKind) -> Code {
-    match kind {
-        PageErrorKind::BadRequest => Code::BadRequest,
-        PageErrorKind::UnsupportedUrl => Code::UnsupportedUrl,
-        PageErrorKind::NotFound => Code::NotFound,
-        PageErrorKind::Private => Code::Private,
-        PageErrorKind::LoginRequired => Code::LoginRequired,
-        PageErrorKind::GeoRestricted => Code::GeoRestricted,
-        PageErrorKind::AgeRestricted => Code::AgeRestricted,
-        PageErrorKind::NotLive => Code::NotLive,
-        PageErrorKind::ExtractionFailed => Code::ExtractionFailed,
-        PageErrorKind::FormatUnavailable => Code::FormatUnavailable,
-        PageErrorKind::UpstreamBlocked => Code::UpstreamBlocked,
-        PageErrorKind::UpstreamError => Code::UpstreamError,
-        PageErrorKind::UpstreamTimeout => Code::UpstreamTimeout,
-        PageErrorKind::Internal => Code::Internal,
-    }
-}
-
-impl From<RelayError> for ApiError {
-    fn from(error: RelayError) -> Self {
-        let code = match &error {
-            RelayError::Egress(error) if error.is_timeout() => Code::UpstreamTimeout,
-            RelayError::Status(StatusCode::TOO_MANY_REQUESTS) => Code::UpstreamBlocked,
-            RelayError::Unsatisfiable { .. } => Code::RangeNotSatisfiable,
-            RelayError::PreconditionFailed => Code::PreconditionFailed,
-            RelayError::Full => Code::Overloaded,
-            _ => Code::UpstreamError,
-        };
-        tracing::info!(error = &error as &dyn std::error::Error, "no stream");
-        let total = match &error {
-            RelayError::Unsatisfiable { total } => *total,
-            _ => None,
-        };
-        Self { total, ..Self::new(code, error.to_string()) }
     }
 }
 

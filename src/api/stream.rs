@@ -125,6 +125,7 @@ fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) ->
         if request.version() < Version::HTTP_11 && length != Some(0) {
             outlet.arm();
         }
+        outlet.stream(true);
         *response.body_mut() = body::stream(Outgoing { stream, outlet });
     }
     response
@@ -194,6 +195,7 @@ impl hyper::body::Body for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
+        self.outlet.stream(false);
         self.outlet.expect_more(false);
     }
 }

@@ -23,7 +23,7 @@ use super::connector::{Peer, Stream};
 use super::pool::Pool;
 
 /// Longest wait for the end of a connection that was announced with the response, to see that nothing follows it.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 /// Most bytes of a body that are read only to keep the connection.
 const MAX_DISCARDED: u64 = 64 << 10;
 /// Longest wait for them.
@@ -127,7 +127,8 @@ impl std::fmt::Debug for ResponseBody {
 impl ResponseBody {
     /// Reads a small body to its end, so that the connection can be used again; a large one is cut off.
     pub async fn discard(mut self) {
-        if self.size_hint().upper().is_some_and(|length| length <= MAX_DISCARDED) {
+        let keeps = matches!(&self.0, State::Reading(reading) if !reading.closes);
+        if keeps && self.size_hint().upper().is_some_and(|length| length <= MAX_DISCARDED) {
             let rest = async { while let Some(Ok(_)) = self.frame().await {} };
             let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
         }

@@ -31,6 +31,8 @@ pub use trust::TrustError;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for the head of a response.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same on a kept connection, which may have died in silence: after it a new one is tried.
+const KEPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Least bytes that are read from a connection at a time: a TLS record (RFC 8446 §5.1), and room for a head.
 pub const MIN_READ: usize = 16 << 10;
 
@@ -113,13 +115,13 @@ impl Egress {
     pub async fn send(&self, request: &Request<()>) -> Result<Response<ResponseBody>, EgressError> {
         let peer = self.connector.peer(request.uri()).ok_or(EgressError::Address)?;
         if let Some(stream) = self.pool.take(&peer) {
-            match self.exchange(stream, request, &peer).await {
-                Err(EgressError::Exchange(error)) => tracing::debug!(%error, "a kept connection was gone"),
-                answered => return answered,
+            match self.exchange(stream, request, &peer, KEPT_TIMEOUT).await {
+                Ok(response) => return Ok(response),
+                Err(error) => tracing::debug!(%error, "a kept connection was gone"),
             }
         }
         let stream = self.connector.connect(request.uri()).await?;
-        self.exchange(stream, request, &peer).await
+        self.exchange(stream, request, &peer, HEAD_TIMEOUT).await
     }
 
     async fn exchange(
@@ -127,10 +129,11 @@ impl Egress {
         stream: Stream,
         request: &Request<()>,
         peer: &Peer,
+        timeout: Duration,
     ) -> Result<Response<ResponseBody>, EgressError> {
         let request = self.addressed(request, peer)?;
         let home = (Arc::clone(&self.pool), peer.clone());
-        tokio::time::timeout(HEAD_TIMEOUT, exchange::exchange(stream, request, self.read_buffer, home))
+        tokio::time::timeout(timeout, exchange::exchange(stream, request, self.read_buffer, home))
             .await
             .map_err(|_| EgressError::Timeout)?
             .map_err(EgressError::Exchange)

@@ -13,7 +13,7 @@ const MAX_IDLE: Duration = Duration::from_secs(30);
 /// Unused connections kept per peer.
 const MAX_PER_PEER: usize = 64;
 /// Unused connections kept in all.
-const MAX_KEPT: usize = 256;
+const MAX_KEPT: usize = 128;
 
 struct Idle {
     stream: Stream,

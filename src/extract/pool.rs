@@ -167,7 +167,11 @@ impl Pool {
         let (reply, answer) = oneshot::channel();
         let job = Queued { call, reply };
         match urgent {
-            true => state.jobs.push_front(job),
+            // Behind those that are urgent already, or the oldest would wait longest.
+            true => {
+                let place = state.jobs.iter().take_while(|job| job.call.is_urgent()).count();
+                state.jobs.insert(place, job);
+            }
             false => state.jobs.push_back(job),
         }
         if state.jobs.len() > state.workers - state.busy && state.workers < self.0.max_workers {

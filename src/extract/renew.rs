@@ -2,32 +2,32 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
 use super::{ExtractError, Extraction, Extractor, PageUrl, Priority};
 use crate::ticket::{Item, Link};
 
+/// How long an extraction serves other streams of the same page, too: a page whose links all fail must not cost one
+/// for each request.
+const SHARED: Duration = Duration::from_secs(5);
+
 /// An extraction that everybody who needs it waits for.
 type Flight = OnceCell<Result<Arc<Extraction>, Arc<ExtractError>>>;
 
-/// Extractions under way for streams, by page.
+/// Extractions for streams, by page, and when they began.
 #[derive(Default)]
-pub(super) struct Renewals(Mutex<HashMap<String, Weak<Flight>>>);
+pub(super) struct Renewals(Mutex<HashMap<String, (Instant, Arc<Flight>)>>);
 
 impl Renewals {
-    /// The flight of a page: the one under way, else a new one.
+    /// The flight of a page: the one under way or just landed, else a new one.
     fn join(&self, page: &str) -> Arc<Flight> {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(page).and_then(Weak::upgrade) {
-            return flight;
-        }
-        // Those that have landed meanwhile.
-        flights.retain(|_, flight| flight.strong_count() > 0);
-        let flight = Arc::new(Flight::new());
-        flights.insert(page.to_owned(), Arc::downgrade(&flight));
-        flight
+        flights.retain(|_, (began, flight)| began.elapsed() < SHARED || Arc::strong_count(flight) > 1);
+        let (_, flight) = flights.entry(page.to_owned()).or_insert_with(|| (Instant::now(), Arc::default()));
+        Arc::clone(flight)
     }
 }
 

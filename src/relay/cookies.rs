@@ -1,5 +1,6 @@
 //! Which of a link's cookies go with a request (RFC 6265 §5.4).
 
+use http::HeaderValue;
 use url::{Host, Url};
 
 use crate::ticket::Cookie;
@@ -10,6 +11,8 @@ pub(super) fn header(cookies: &[Cookie], url: &Url) -> Option<String> {
         .iter()
         .filter(|cookie| belongs(cookie, url))
         .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+        // One that can't stand in a header must not take the others with it.
+        .filter(|pair| HeaderValue::from_str(pair).is_ok())
         .collect();
     (!pairs.is_empty()).then(|| pairs.join("; "))
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use tokio::time::timeout;
 
 use super::entity::{Conditions, Entity, Verdict};
 use super::part::Part;
@@ -70,6 +69,15 @@ impl Opened {
     }
 }
 
+/// What came of asking for a range.
+enum Answer {
+    Found(Box<Found>),
+    /// The file turned out not to be the one that the range is of.
+    AnotherFile,
+    /// The CDN can't be relied upon for ranges of this file; what it sends of the whole may do.
+    NoRanges,
+}
+
 /// Bytes of a file, before they are a stream.
 struct Found {
     sent: Sent,
@@ -100,7 +108,10 @@ impl Relay {
                 Verdict::Send if wanted.head => return Ok(Opened::without_body(Sent::Whole, entity)),
                 Verdict::Send => {}
             }
-            if let (true, Some(total)) = (from_the_end, entity.total) {
+            if !wanted.conditions.allow_range(&entity) {
+                range = None;
+            }
+            if let (Some(ByteRange::Last(_)), Some(total)) = (range, entity.total) {
                 let part = range.and_then(|range| range.within(total));
                 let part = part.ok_or(RelayError::Unsatisfiable { total: Some(total) })?;
                 range = Some(ByteRange::Between(part.start, part.end - 1));
@@ -108,16 +119,28 @@ impl Relay {
         }
 
         let silence = self.settings.idle;
-        let found = match find(&mut source, range, wanted, silence).await? {
-            Some(found) => found,
-            // The file is not the one that the range is of: the whole of the new one.
-            None => find(&mut source, None, wanted, silence).await?.ok_or(RelayError::WrongPart)?,
+        let answer = match find(&mut source, range, wanted, silence).await? {
+            Answer::AnotherFile => find(&mut source, None, wanted, silence).await?,
+            answer => answer,
         };
-        let Found { sent, entity, part } = found;
+        let Found { sent, entity, part } = match answer {
+            Answer::Found(found) => *found,
+            Answer::NoRanges => find_whole(&mut source, range, silence).await?,
+            Answer::AnotherFile => return Err(RelayError::WrongPart),
+        };
+        // It may be another server that answers now than the one that was looked at.
+        match wanted.conditions.judge(&entity) {
+            Verdict::Failed => return Err(RelayError::PreconditionFailed),
+            Verdict::NotModified => return Ok(Opened::without_body(Sent::NotModified, entity)),
+            Verdict::Send => {}
+        }
         let (next, end) = match &sent {
             Sent::Part(range) => (range.start, Some(range.end)),
             _ => (0, entity.total),
         };
+        if end == Some(next) {
+            return Ok(Opened::without_body(sent, entity));
+        }
         let progress = Progress::new(source, entity.clone(), next, end, silence);
         let body = StreamBody::new(part, progress, &self.settings, guard, permit);
         Ok(Opened { sent, entity, body: Some(body) })
@@ -127,58 +150,70 @@ impl Relay {
 /// Looks at a file by fetching its first byte: CDNs refuse `HEAD`.
 async fn look(source: &mut Source) -> Result<Entity, RelayError> {
     let ask = Ask { range: Some(ByteRange::Between(0, 0)), if_range: None };
-    match source.fetch_healed(&ask).await? {
-        Reply::Whole(entity, body) => {
+    let error = match source.fetch_healed(&ask).await {
+        Ok(Reply::Whole(entity, body) | Reply::Part(Range { start: 0, end: 1 }, entity, body)) => {
+            body.discard().await;
+            return Ok(entity);
+        }
+        // An empty file has no first byte, and some servers know no ranges at all.
+        Ok(Reply::Part(..) | Reply::OutOfRange(_)) => RelayError::WrongPart,
+        Err(error @ (RelayError::Status(_) | RelayError::WrongPart)) => error,
+        Err(error) => return Err(error),
+    };
+    match source.fetch(&Ask::default()).await {
+        Ok(Reply::Whole(entity, body)) => {
             body.discard().await;
             Ok(entity)
         }
-        Reply::Part(Range { start: 0, end: 1 }, entity, body) => {
-            body.discard().await;
-            Ok(entity)
-        }
-        // An empty file has no first byte.
-        Reply::OutOfRange(Some(0)) => match source.fetch(&Ask::default()).await? {
-            Reply::Whole(entity, body) => {
-                body.discard().await;
-                Ok(entity)
-            }
-            _ => Err(RelayError::WrongPart),
-        },
-        Reply::Part(..) | Reply::OutOfRange(_) => Err(RelayError::WrongPart),
+        _ => Err(error),
     }
 }
 
-/// Asks for a range, or for the whole. None where the file turns out not to be the one that the range is of.
+/// Asks for the whole, and takes what is wanted out of it.
+async fn find_whole(
+    source: &mut Source,
+    range: Option<ByteRange>,
+    silence: Duration,
+) -> Result<Found, RelayError> {
+    let Reply::Whole(entity, body) = source.fetch_healed(&Ask::default()).await? else {
+        return Err(RelayError::WrongPart);
+    };
+    found_whole(range, entity, body, silence).await
+}
+
+/// Asks for a range, or, where none is wanted, for all of it.
 async fn find(
     source: &mut Source,
     range: Option<ByteRange>,
     wanted: &Wanted,
     silence: Duration,
-) -> Result<Option<Found>, RelayError> {
+) -> Result<Answer, RelayError> {
     let ask = Ask { range: first_window(source, range), if_range: if_range(range, wanted) };
     match source.fetch_healed(&ask).await? {
-        Reply::OutOfRange(total) => match range {
-            Some(range) if total.is_some_and(|total| range.within(total).is_some()) => {
-                Err(RelayError::WrongPart)
-            }
-            Some(_) => Err(RelayError::Unsatisfiable { total }),
-            // Only the window of a site that serves in chunks was out of range.
-            None if total == Some(0) => match source.fetch(&Ask::default()).await? {
-                Reply::Whole(entity, body) => found_whole(None, entity, body).await.map(Some),
-                _ => Err(RelayError::WrongPart),
-            },
-            None => Err(RelayError::WrongPart),
-        },
-        Reply::Part(got, entity, body) => {
-            if range.is_some() && !wanted.conditions.allow_range(&entity) {
-                return Ok(None);
-            }
-            found_part(range, got, entity, body).map(Some)
+        // RFC 9110 §13.1.5: of another file there is no range to be out of.
+        Reply::OutOfRange(_)
+            if ask.if_range.is_some() && !wanted.conditions.allow_range(&look(source).await?) =>
+        {
+            Ok(Answer::AnotherFile)
         }
+        Reply::OutOfRange(total) => match (range, total) {
+            // Clients take a 416 for the end of the file: it must be certain.
+            (Some(range), Some(total)) if range.within(total).is_none() => {
+                Err(RelayError::Unsatisfiable { total: Some(total) })
+            }
+            (Some(_), Some(_)) => Err(RelayError::WrongPart),
+            // Or only the window of a site that serves in chunks was out of range.
+            (_, None) | (None, Some(0)) => Ok(Answer::NoRanges),
+            (None, Some(_)) => Err(RelayError::WrongPart),
+        },
+        Reply::Part(_, entity, _) if range.is_some() && !wanted.conditions.allow_range(&entity) => {
+            Ok(Answer::AnotherFile)
+        }
+        Reply::Part(got, entity, body) => found_part(range, got, entity, body),
         Reply::Whole(entity, body) => {
             let range = range.filter(|_| wanted.conditions.allow_range(&entity));
-            let found = timeout(silence, found_whole(range, entity, body)).await;
-            found.map_err(|_| RelayError::Broken)?.map(Some)
+            let found = found_whole(range, entity, body, silence).await?;
+            Ok(Answer::Found(Box::new(found)))
         }
     }
 }
@@ -197,25 +232,25 @@ fn if_range(range: Option<ByteRange>, wanted: &Wanted) -> Option<http::HeaderVal
     range.and_then(|_| wanted.conditions.if_range().cloned())
 }
 
-/// The CDN sent a part. It must begin where the wanted bytes do; what is missing at its end is asked for later.
+/// The CDN sent a part. It must begin where the wanted bytes do; what is missing at its end is asked for later, as
+/// long as it is known how much that is.
 fn found_part(
     range: Option<ByteRange>,
     got: Range<u64>,
     entity: Entity,
     body: ResponseBody,
-) -> Result<Found, RelayError> {
+) -> Result<Answer, RelayError> {
     let span = match (range, entity.total) {
         (Some(range), Some(total)) => range.within(total),
         (None, Some(total)) => Some(0..total),
-        (Some(ByteRange::Between(first, last)), None) if got.end <= last.saturating_add(1) => {
-            Some(first..got.end)
-        }
-        _ => None,
+        (Some(ByteRange::Between(first, last)), None) if got.end > last => Some(first..last + 1),
+        (_, None) => return Ok(Answer::NoRanges),
     };
-    let span = span.filter(|span| span.start == got.start && got.end <= span.end);
-    let span = span.ok_or(RelayError::WrongPart)?;
+    let span = span.filter(|span| span.start == got.start).ok_or(RelayError::WrongPart)?;
+    let mut part = Part::new(body, Some(got.end - got.start));
+    part.cut_to(span.end - span.start);
     let sent = if range.is_some() { Sent::Part(span) } else { Sent::Whole };
-    Ok(Found { sent, entity, part: Part::new(body, Some(got.end - got.start)) })
+    Ok(Answer::Found(Box::new(Found { sent, entity, part })))
 }
 
 /// The CDN sent all of it. Where only a part is wanted, what comes before it is skipped if that is cheap.
@@ -223,9 +258,13 @@ async fn found_whole(
     range: Option<ByteRange>,
     entity: Entity,
     body: ResponseBody,
+    silence: Duration,
 ) -> Result<Found, RelayError> {
     let total = entity.total;
     let mut part = Part::new(body, total);
+    if total == Some(0) {
+        part.finish().await.map_err(|_| RelayError::Broken)?;
+    }
     let (Some(range), Some(total)) = (range, total) else {
         return Ok(Found { sent: Sent::Whole, entity, part });
     };
@@ -234,6 +273,6 @@ async fn found_whole(
         return Ok(Found { sent: Sent::Whole, entity, part });
     }
     part.cut_to(span.end);
-    part.take(span.start, |_| {}).await.map_err(|_| RelayError::Broken)?;
+    part.take(span.start, silence, |_| {}).await.map_err(|_| RelayError::Broken)?;
     Ok(Found { sent: Sent::Part(span), entity, part })
 }

@@ -2,9 +2,11 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Body;
+use tokio::time::timeout;
 
 use crate::egress::{BodyError, ResponseBody};
 
@@ -20,6 +22,9 @@ pub(super) enum PartError {
     /// More bytes than announced.
     #[error("the body is longer than announced")]
     Long,
+    /// Nothing for too long.
+    #[error("the body does not come")]
+    Silent,
 }
 
 /// The rest of a response.
@@ -109,11 +114,26 @@ impl Part {
         }
     }
 
-    /// Takes the next `count` bytes out; `each` sees them.
-    pub(super) async fn take(&mut self, count: u64, mut each: impl FnMut(&[u8])) -> Result<(), PartError> {
+    /// Sees to it that nothing comes where nothing was announced.
+    pub(super) async fn finish(&mut self) -> Result<(), PartError> {
+        match std::future::poll_fn(|cx| self.poll_body(cx)).await? {
+            None => Ok(()),
+            Some(_) => Err(PartError::Long),
+        }
+    }
+
+    /// Takes the next `count` bytes out, no two of them further apart than `silence`; `each` sees them.
+    pub(super) async fn take(
+        &mut self,
+        count: u64,
+        silence: Duration,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), PartError> {
         let mut left = count;
         while left > 0 {
-            let data = std::future::poll_fn(|cx| self.poll_data(cx)).await?.ok_or(PartError::Short)?;
+            let next = std::future::poll_fn(|cx| self.poll_data(cx));
+            let data = timeout(silence, next).await.map_err(|_| PartError::Silent)??;
+            let data = data.ok_or(PartError::Short)?;
             let used = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             each(&data[..used]);
             left -= used as u64;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::MAX_SKIP;
 use super::entity::Entity;
@@ -94,8 +94,8 @@ pub(super) struct Progress {
     tail: Tail,
     /// Tries since the last new byte.
     tries: usize,
-    /// Whether there was a new byte since the last response.
-    moved_on: bool,
+    /// Whether the last response was all of what was asked for, so that it is no break if more is to come.
+    as_asked: bool,
     /// Whether the link is not the one that the stream began with: another host may have tags of its own.
     renewed: bool,
     /// Whether the CDN leaves the tag out where it sends a part.
@@ -112,6 +112,7 @@ impl Progress {
         end: Option<u64>,
         silence: Duration,
     ) -> Self {
+        let as_asked = source.origin.link.chunk.is_some();
         Self {
             source,
             entity,
@@ -119,7 +120,7 @@ impl Progress {
             end,
             tail: Tail::default(),
             tries: 0,
-            moved_on: false,
+            as_asked,
             renewed: false,
             untagged: false,
             silence,
@@ -131,7 +132,6 @@ impl Progress {
         self.next += data.len() as u64;
         self.tail.push(data);
         self.tries = 0;
-        self.moved_on = true;
     }
 
     /// Bytes to come, where that is known.
@@ -146,7 +146,8 @@ impl Progress {
     /// Asks for what follows, `broken` or because a response came to its proper end before the file did. None
     /// where it can't be had, or can't be trusted.
     pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Option<Part>) {
-        let mut is_try = broken || !self.moved_on;
+        // A server that sends less than it is asked for, again and again, is not to be asked without a pause.
+        let mut is_try = broken || !self.as_asked;
         loop {
             if is_try {
                 let Some(longest) = PAUSES.get(self.tries) else {
@@ -158,10 +159,7 @@ impl Progress {
             }
             is_try = true;
             let failure = match self.attempt().await {
-                Ok(part) => {
-                    self.moved_on = false;
-                    return (self, Some(part));
-                }
+                Ok(part) => return (self, Some(part)),
                 Err(failure) => failure,
             };
             let hope = match &failure {
@@ -204,43 +202,45 @@ impl Progress {
             if vouched && entity.strong_etag().is_none() {
                 return Err(Failure::Untagged);
             }
-            self.end = self.end.or(entity.total);
         }
-        match reply {
+        let (part, entity) = match reply {
             Reply::OutOfRange(total) => match self.end {
                 // It was cut just before the mark of its end.
-                None if total == Some(self.next) => Ok(Part::empty()),
-                _ => Err(Failure::Changed),
+                None if total == Some(self.next) => return Ok(Part::empty()),
+                _ => return Err(Failure::Changed),
             },
             Reply::Part(got, entity, body) => {
                 let asked = range.within(entity.total.unwrap_or(u64::MAX)).ok_or(Failure::Changed)?;
                 if got.start != from || got.end > asked.end {
                     return Err(Failure::Changed);
                 }
-                self.join(Part::new(body, Some(got.end - from)), 0, overlap).await
+                self.as_asked = got.end == asked.end;
+                let part = Part::new(body, Some(got.end - from));
+                (self.join(part, 0, overlap).await?, entity)
             }
-            Reply::Whole(..) if from > MAX_SKIP => Err(Failure::NoRanges),
+            Reply::Whole(..) if from > MAX_SKIP => return Err(Failure::NoRanges),
             Reply::Whole(entity, body) => {
                 let mut part = Part::new(body, entity.total);
                 if let Some(end) = self.end {
                     part.cut_to(end);
                 }
-                self.join(part, from, overlap).await
+                (self.join(part, from, overlap).await?, entity)
             }
-        }
+        };
+        // Now that it is known to be the same file, what it says of itself holds for the next time.
+        self.entity.total = self.entity.total.or(entity.total);
+        self.end = self.end.or(self.entity.total);
+        Ok(part)
     }
 
     /// Skips what nobody wants, and compares what the client has.
     async fn join(&self, mut part: Part, skip: u64, overlap: u64) -> Result<Part, Failure> {
         let mut again = BytesMut::new();
         let joining = async {
-            part.take(skip, |_| {}).await?;
-            part.take(overlap, |data| again.extend_from_slice(data)).await
+            part.take(skip, self.silence, |_| {}).await?;
+            part.take(overlap, self.silence, |data| again.extend_from_slice(data)).await
         };
-        match timeout(self.silence, joining).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(Failure::Passing(RelayError::Broken)),
-        }
+        joining.await.map_err(|_| RelayError::Broken)?;
         match again == self.tail.0[..usize::try_from(overlap).unwrap_or(0)] {
             true => Ok(part),
             false => Err(Failure::Changed),

@@ -19,9 +19,6 @@ use super::resume::Progress;
 use crate::silence::Silence;
 use crate::telemetry::StreamGuard;
 
-/// Pieces below this size are copied, so that they don't keep a whole read buffer alive.
-const SMALL: usize = 4 << 10;
-
 /// The body could not be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream broke before the body was complete")]
@@ -31,6 +28,8 @@ enum State {
     Reading(Part, Box<Progress>),
     Reopening(BoxFuture<'static, (Box<Progress>, Option<Part>)>),
     Ended,
+    /// The error has been given.
+    Broken,
 }
 
 /// The bytes that a client asked for. A body that can't be completed ends in an error.
@@ -43,6 +42,8 @@ pub struct StreamBody {
     budget: Budget,
     /// Most bytes under way at which more are read.
     room: usize,
+    /// Pieces below this size are copied, so that they don't keep a whole read buffer alive.
+    small: usize,
     guard: StreamGuard,
     _permit: OwnedSemaphorePermit,
     /// The request's, for the log.
@@ -63,6 +64,7 @@ impl StreamBody {
             silence: Silence::new(settings.idle),
             budget: Budget::default(),
             room: settings.buffer.saturating_sub(settings.read),
+            small: settings.read / 2,
             guard,
             _permit: permit,
             span: tracing::Span::current(),
@@ -79,7 +81,7 @@ impl StreamBody {
             // hyper does not come back for the end of a body whose length it knows.
             self.end("complete");
         }
-        let data = if data.len() < SMALL { Bytes::copy_from_slice(&data) } else { data };
+        let data = if data.len() < self.small { Bytes::copy_from_slice(&data) } else { data };
         Frame::data(self.budget.count(data))
     }
 
@@ -147,10 +149,11 @@ impl Body for StreamBody {
                     }
                     (_, None) => {
                         this.end("upstream_broken");
+                        this.state = State::Broken;
                         return Poll::Ready(Some(Err(Broken)));
                     }
                 },
-                State::Ended => return Poll::Ready(None),
+                State::Ended | State::Broken => return Poll::Ready(None),
             }
         }
     }
@@ -166,7 +169,7 @@ impl Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        if !matches!(self.state, State::Ended) {
+        if !matches!(self.state, State::Ended | State::Broken) {
             self.end("client_gone");
         }
     }

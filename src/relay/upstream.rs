@@ -25,7 +25,7 @@ const MAX_REDIRECTS: usize = 5;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Headers of a format that are ours, or the connection's, to set.
-const NOT_FORWARDED: [HeaderName; 17] = [
+const NOT_FORWARDED: [HeaderName; 19] = [
     ACCEPT_ENCODING,
     CONNECTION,
     CONTENT_LENGTH,
@@ -43,6 +43,8 @@ const NOT_FORWARDED: [HeaderName; 17] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
 
 /// Why there are no bytes, before the first of them.
@@ -130,6 +132,8 @@ async fn follow(egress: &Egress, link: &Link, ask: &Ask) -> Result<Reply, RelayE
 fn request(link: &Link, url: &Url, same_origin: bool, ask: &Ask) -> Result<Request<()>, RelayError> {
     let mut address = url.clone();
     address.set_fragment(None);
+    // RFC 9110 §4.2.4. What can't be taken out of a URL with a host is not in it.
+    let _ = (address.set_username(""), address.set_password(None));
     let uri: Uri = address.as_str().parse().map_err(|_| RelayError::BadLink)?;
     let mut request = Request::new(());
     *request.uri_mut() = uri;
@@ -160,7 +164,8 @@ fn request(link: &Link, url: &Url, same_origin: bool, ask: &Ask) -> Result<Reque
 
 /// Where a redirect leads; never from https to http, which would show the cookies' owner to the network.
 fn redirect(from: &Url, headers: &HeaderMap) -> Option<Url> {
-    let to = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    // Not always ASCII, whatever RFC 9110 §10.2.2 says.
+    let to = from.join(std::str::from_utf8(headers.get(LOCATION)?.as_bytes()).ok()?).ok()?;
     match (from.scheme(), to.scheme()) {
         ("http", "http" | "https") | ("https", "https") => Some(to),
         _ => None,

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,6 +18,11 @@ use crate::silence::Silence;
 /// reads slowly is seen to read, and one that does not read costs little (tcp(7), `TCP_NOTSENT_LOWAT`).
 const UNSENT: u32 = 64 << 10;
 
+/// Most bytes that are read ahead of hyper to see whether a client is still there: beyond them nobody looks.
+const MAX_AHEAD: usize = 16 << 10;
+/// Bytes read ahead at a time.
+const READ_AHEAD: usize = 1 << 10;
+
 pub(super) struct ConnectionIo {
     stream: TcpStream,
     outlet: Outlet,
@@ -26,6 +32,8 @@ pub(super) struct ConnectionIo {
     holding: bool,
     /// Of a client that takes nothing of what is there for it.
     silence: Silence,
+    /// What the client sent while a stream was going out: hyper does not read then, and would not see it leave.
+    ahead: BytesMut,
 }
 
 impl ConnectionIo {
@@ -34,7 +42,14 @@ impl ConnectionIo {
         // Without the first, small answers wait for the client's acknowledgement; if one fails, it goes without.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
-        Self { stream, outlet, armed: false, holding: false, silence: Silence::new(idle) }
+        Self {
+            stream,
+            outlet,
+            armed: false,
+            holding: false,
+            silence: Silence::new(idle),
+            ahead: BytesMut::new(),
+        }
     }
 
     /// Before bytes go out that only a proper end makes whole.
@@ -76,6 +91,24 @@ impl ConnectionIo {
         }
     }
 
+    /// Fails once a client that a stream goes out to has left. A client that ends its own side counts as gone, as it
+    /// does for hyper.
+    fn check_presence(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while self.outlet.is_streaming() && self.ahead.len() < MAX_AHEAD {
+            match self.stream.poll_read_ready(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(ready) => ready?,
+            }
+            self.ahead.reserve(READ_AHEAD);
+            match self.stream.try_read_buf(&mut self.ahead) {
+                Ok(0) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Once nothing more is expected, what the kernel holds back has to go.
     fn push(&mut self) {
         if self.holding && !self.outlet.expects_more() {
@@ -92,6 +125,7 @@ impl ConnectionIo {
             self.silence.end();
             return written;
         }
+        self.check_presence(cx)?;
         ready!(self.silence.poll(cx));
         tracing::debug!("connection reset: the client takes nothing");
         self.outlet.arm();
@@ -111,7 +145,15 @@ impl AsyncRead for ConnectionIo {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(&self.ahead.split_to(count));
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -125,6 +167,7 @@ impl AsyncWrite for ConnectionIo {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.disarm();
         self.push();
+        self.check_presence(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -135,6 +135,29 @@ fn a_part_that_is_not_the_one_asked_for_is_an_error() {
 }
 
 #[test]
+fn a_416_is_only_passed_on_where_it_is_certain() {
+    let world = world();
+    let ask =
+        |film: &Film, range| client::request("GET", &world.server.url(&film.link), &[("Range", range)], b"");
+    // Clients that resume would take it for the end of the file.
+    let film = world.film(&Media::new(29, LEN), |reply| reply.faults([Some(Fault::Status(416))]));
+    let answer = ask(&film, "bytes=5000-");
+    assert_eq!((answer.status, answer.header("content-range")), (206, Some("bytes 5000-9999/10000")));
+    assert!(answer.body == film.bytes_from(5000));
+    let film = world.film(&Media::new(29, LEN), |reply| reply.faults([Some(Fault::Status(416))]));
+    let answer = ask(&film, "bytes=10000-");
+    assert_eq!((answer.status, answer.header("content-range")), (416, Some("bytes */10000")));
+    // Of another file there is no range to be out of, even if the CDN does not know `If-Range`.
+    let film = world.film(&Media::new(29, LEN), Reply::deaf_to_if_range);
+    let headers = [("Range", "bytes=10000-"), ("If-Range", "\"v0\"")];
+    let answer = client::request("GET", &world.server.url(&film.link), &headers, b"");
+    assert_eq!((answer.status, answer.body == film.bytes_from(0)), (200, true));
+    // And a server that refuses a range may still send the whole.
+    let film = world.film(&Media::new(29, LEN), |reply| reply.faults([Some(Fault::Status(501))]));
+    assert_eq!(head(world, &film, &[]), Some(LEN.to_string()));
+}
+
+#[test]
 fn more_bytes_than_announced_do_not_end_clean() {
     let world = world();
     // All at once: a relay may well try again before it gives up.

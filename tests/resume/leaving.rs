@@ -40,6 +40,13 @@ fn a_client_that_leaves_is_noticed_at_once() {
     client.read_exactly(1 << 20);
     assert_noticed(&world, &big, client, "while the upstream is held back");
 
+    // With bytes that nobody reads before the stream is over.
+    let chatty = world.film(&Media::new(95, 300_000), |reply| reply.fault(Fault::Stall { after: 20_000 }));
+    let mut client = client::connect(world.server.address());
+    write!(client, "GET {} HTTP/1.1\r\nHost: a\r\n\r\nGET /", chatty.link).unwrap();
+    chatty.wait_for(&world, |seen| seen.last().is_some_and(|it| it.written == 20_000));
+    assert_noticed(&world, &chatty, client, "with half of another request sent");
+
     let headless = world.film(&Media::new(92, 300_000), |reply| reply.fault(Fault::HeldHead));
     let mut client = client::connect(world.server.address());
     write!(client, "GET {} HTTP/1.1\r\nHost: a\r\n\r\n", headless.link).unwrap();

@@ -57,6 +57,20 @@ fn so_it_does_for_parts_and_late_resumes() {
 }
 
 #[test]
+fn a_total_that_is_learned_late_holds_from_then_on() {
+    let world = impatient();
+    let play = |last: Option<Fault>| {
+        let faults =
+            [Some(Fault::TruncatedChunked { after: 100_000 }), Some(Fault::Cut { after: 50_000 }), last];
+        world.film(&Media::new(73, SIZE), |reply| reply.chunked().faults(faults))
+    };
+    let film = play(Some(Fault::ChangedTotal { by: 5 }));
+    assert_cut_off(&world.get(&film.link), &film.media.bytes(0..150_000), "another total");
+    let film = play(None);
+    assert_whole(&world.get(&film.link), &film, "the same total");
+}
+
+#[test]
 fn a_changed_date_says_nothing_where_the_etag_is_the_same() {
     let world = impatient();
     let film = world.film(&Media::new(72, SIZE), |reply| reply.fault(Fault::Stall { after: 100_000 }));
