@@ -1,4 +1,4 @@
-"""Deliveries whose upstream breaks, one after the other: what the test `resume::full_run` prints."""
+"""Deliveries whose upstream breaks, one after the other: what the test `resume::cuts::full_run` prints."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import time
 
 import common
 
-TEST = "resume::full_run"
+TEST = "resume::cuts::full_run"
 LIMIT = 3600
 """Longest time of build and test, in seconds."""
 
