@@ -186,7 +186,7 @@ impl std::fmt::Debug for StreamGuard {
 }
 
 impl StreamGuard {
-    /// Counts bytes taken from the CDN.
+    /// Counts bytes on their way to the client.
     pub fn bytes(&self, bytes: u64) {
         self.0.stream_bytes.inc_by(bytes);
     }

@@ -11,8 +11,10 @@ use super::body::{self, Body};
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, X-Filename, X-Request-Id",
 );
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("Authorization, Content-Type, If-Range, Range, X-API-Key");
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, \
+     X-API-Key",
+);
 /// A day: browsers cap it as they like.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
