@@ -177,6 +177,13 @@ impl Reader<'_> {
         roots.extend(ca_file.clone());
         let idle = self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400));
         let stream_buffer = self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20));
+        let token_ttl = self.value("TOKEN_TTL", values::seconds(1, 365 * 86_400));
+        let cache = extract::CacheSettings {
+            // A link that is handed out works for half of its time at least.
+            ttl: self.value("CACHE_TTL", values::seconds(0, 86_400)).min(token_ttl / 2),
+            entries: self.value("CACHE_ENTRIES", values::number(1, 10_000_000)),
+            bytes: self.value("CACHE_BYTES", values::number(1 << 20, 1 << 40)),
+        };
         let read_buffer = stream_buffer.clamp(egress::MIN_READ, MAX_READ);
         Settings {
             log: telemetry::Settings {
@@ -195,12 +202,14 @@ impl Reader<'_> {
                     trusted_proxies: self.optional("TRUSTED_PROXIES", values::networks).unwrap_or_default(),
                 },
                 origins: self.value("CORS_ORIGINS", values::origins),
+                rendered_bytes: cache.bytes / 4,
                 proxied: proxy.is_some(),
             },
             extract: extract::Settings {
                 max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
                 max_queue: self.value("MAX_QUEUE", values::number(0, 100_000)),
                 timeout: self.value("YTDLP_TIMEOUT", values::seconds(1, 3600)),
+                cache,
                 proxy: proxy.clone(),
                 cookies: self.cookies(warnings),
                 ca_file,
@@ -214,7 +223,7 @@ impl Reader<'_> {
             },
             egress: egress::Settings { proxy, roots, read_buffer },
             tickets: ticket::Settings {
-                ttl: self.value("TOKEN_TTL", values::seconds(1, 365 * 86_400)),
+                ttl: token_ttl,
                 // Last: what is still missing is made only if there will be a start.
                 keys: self.keys(warnings),
             },

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sluice::api::Api;
+use sluice::api::{self, Api, Tokens};
 use sluice::config::{self, ProcessEnv, Settings};
 use sluice::egress::Egress;
 use sluice::extract::{Extractor, Versions, python};
@@ -65,9 +65,10 @@ async fn run(settings: Settings) -> Result<(), BoxError> {
     let listeners = server::bind(&settings.server.listen)?;
     let metrics = Arc::new(Metrics::default());
     let egress = Egress::new(&settings.egress)?;
-    let sealer = Sealer::new(&settings.tickets)?;
+    let sealer = Arc::new(Sealer::new(&settings.tickets)?);
     // Blocks this thread, which has nothing else to do yet.
-    let extractor = Arc::new(Extractor::start(&settings.extract, Arc::clone(&metrics))?);
+    let seal = api::sealed_by(Arc::clone(&sealer));
+    let extractor = Arc::new(Extractor::start(&settings.extract, Arc::clone(&metrics), seal)?);
     let Versions { python, yt_dlp, extractors } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
     let max_streams = server::streams_within_limit(settings.relay.max_streams);
@@ -80,11 +81,11 @@ async fn run(settings: Settings) -> Result<(), BoxError> {
 }
 
 /// Lets the relay have links renewed without knowing the extractor.
-fn renewed_by(extractor: &Arc<Extractor>) -> Renew {
+fn renewed_by(extractor: &Arc<Extractor<Tokens>>) -> Renew {
     let extractor = Arc::clone(extractor);
     Arc::new(move |page, item| {
         let extractor = Arc::clone(&extractor);
-        Box::pin(async move { extractor.renew(&page, &item).await })
+        Box::pin(async move { Ok(extractor.renew(&page, &item).await?) })
     })
 }
 

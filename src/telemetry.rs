@@ -61,6 +61,11 @@ struct Outcome {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Found {
+    by: &'static str,
+}
+
 /// Upper bounds of the extraction time's buckets in seconds.
 const EXTRACTION_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
@@ -71,6 +76,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     extractions: Family<Outcome, Counter>,
     extraction_seconds: Histogram,
+    extractions_found: Family<Found, Counter>,
     streams: Gauge,
     streams_ended: Family<Outcome, Counter>,
     stream_bytes: Counter,
@@ -82,6 +88,7 @@ pub struct Metrics {
 struct Sampled {
     workers: Gauge,
     workers_busy: Gauge,
+    workers_stuck: Gauge,
     queue: Gauge,
     resident: Gauge,
     open_files: Gauge,
@@ -94,6 +101,8 @@ pub struct Sample {
     pub workers: usize,
     /// Those that run a job.
     pub busy: usize,
+    /// Those beside them whose job does not end.
+    pub stuck: usize,
     /// Extractions waiting.
     pub queued: usize,
 }
@@ -105,6 +114,7 @@ impl Default for Metrics {
             requests: Family::default(),
             extractions: Family::default(),
             extraction_seconds: Histogram::new(EXTRACTION_BUCKETS),
+            extractions_found: Family::default(),
             streams: Gauge::default(),
             streams_ended: Family::default(),
             stream_bytes: Counter::default(),
@@ -122,6 +132,11 @@ impl Metrics {
         registry.register("requests", "Requests answered", self.requests.clone());
         registry.register("extractions", "Extractions by outcome", self.extractions.clone());
         registry.register("extraction_seconds", "Time of an extraction", self.extraction_seconds.clone());
+        registry.register(
+            "extractions_found",
+            "Pages that were known, or being extracted, when they were asked for",
+            self.extractions_found.clone(),
+        );
         registry.register("streams", "Streams that are open", self.streams.clone());
         registry.register("streams_ended", "Streams by how they ended", self.streams_ended.clone());
         registry.register("stream_bytes", "Bytes of streams that went to clients", self.stream_bytes.clone());
@@ -132,6 +147,7 @@ impl Metrics {
         );
         registry.register("workers", "Extraction threads", sampled.workers.clone());
         registry.register("workers_busy", "Extraction threads with a job", sampled.workers_busy.clone());
+        registry.register("workers_stuck", "Extraction threads given up", sampled.workers_stuck.clone());
         registry.register("queue", "Extractions that wait", sampled.queue.clone());
         registry.register("resident_bytes", "Resident memory", sampled.resident.clone());
         registry.register("open_files", "Open file descriptors", sampled.open_files.clone());
@@ -151,6 +167,11 @@ impl Metrics {
         self.extraction_seconds.observe(took.as_secs_f64());
     }
 
+    /// Counts a page that needed no extraction of its own, by where it was found.
+    pub fn extraction_found(&self, by: &'static str) {
+        self.extractions_found.get_or_create(&Found { by }).inc();
+    }
+
     /// Counts a stream as open until the guard is dropped.
     pub fn stream(self: &Arc<Self>) -> StreamGuard {
         self.streams.inc();
@@ -167,6 +188,7 @@ impl Metrics {
         let gauge = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         gauge(&self.sampled.workers, sample.workers as u64);
         gauge(&self.sampled.workers_busy, sample.busy as u64);
+        gauge(&self.sampled.workers_stuck, sample.stuck as u64);
         gauge(&self.sampled.queue, sample.queued as u64);
         gauge(&self.sampled.resident, resident_bytes().unwrap_or(0));
         gauge(&self.sampled.open_files, open_files().unwrap_or(0));
@@ -230,7 +252,7 @@ mod tests {
         let guard = metrics.stream();
         guard.bytes(5);
         guard.ended("complete");
-        let sample = Sample { workers: 3, busy: 2, queued: 1 };
+        let sample = Sample { workers: 3, busy: 2, stuck: 0, queued: 1 };
         let text = metrics.text(sample).unwrap();
         for line in [
             "sluice_streams 1",

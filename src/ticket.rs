@@ -65,7 +65,7 @@ pub struct Link {
 }
 
 /// Which part of an extraction a ticket names, so that it can be had again from the page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Item {
     /// The format with this `format_id`.

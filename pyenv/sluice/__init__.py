@@ -1,6 +1,7 @@
-"""Everything that Sluice knows of yt-dlp, behind two names.
+"""Everything that Sluice knows of yt-dlp, behind a few names.
 
-Rust calls `start` once per process, on the main thread, and then keeps one `Session` per worker thread. Only strings
+Rust calls `start` once per process, on the main thread, and then keeps one `Session` per worker thread. Where one does
+not end in time, another thread calls `shut` and has `OverdueError` raised in it. Only strings
 cross, in both directions, and they are JSON: no object of this package leaves it. A call on a `Session` never raises:
 an exception that escapes one is a bug here.
 """
@@ -8,6 +9,8 @@ an exception that escapes one is a bug here.
 # First of all: it decides which roots every HTTP library trusts, and some of them read that when they are imported.
 from sluice import trust as trust  # isort: skip
 
+from sluice.handlers import shut
 from sluice.session import Session, start
+from sluice.transfer import OverdueError
 
-__all__ = ["Session", "start"]
+__all__ = ["OverdueError", "Session", "shut", "start"]

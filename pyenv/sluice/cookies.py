@@ -1,11 +1,11 @@
 """The operator's cookies (COOKIES_PATH): read, never written, and read again when the file changes."""
 
-import copy
 import http.cookiejar
 import io
 import os
 import re
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from yt_dlp.cookies import YoutubeDLCookieJar
@@ -17,29 +17,39 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f;]")
 
 
 class ReadOnlyJar(YoutubeDLCookieJar):
-    """A jar that lives as long as its extraction: yt-dlp's `close` would otherwise write it back to its file."""
+    """A session's jar: yt-dlp's `close` would otherwise write it back to its file."""
 
     def save(self, *_args: Any, **_kwargs: Any) -> None:
         """Do nothing."""
 
+    def restore(self, cookies: Iterable[http.cookiejar.Cookie]) -> None:
+        """Hold exactly copies of `cookies` from here on."""
+        self.clear()
+        for cookie in cookies:
+            self.set_cookie(_copied(cookie))
+
+
+def _copied(cookie: http.cookiejar.Cookie) -> http.cookiejar.Cookie:
+    # Five times as quick as copy.copy, and an operator's file may hold thousands.
+    copied = object.__new__(type(cookie))
+    copied.__dict__.update(cookie.__dict__)
+    return copied
+
 
 class CookieFile:
-    """A file in Netscape's format, shared by all sessions; each extraction gets a jar of its own."""
+    """A file in Netscape's format, shared by all sessions."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
-        self._cookies: list[http.cookiejar.Cookie] = []
+        self._cookies: tuple[http.cookiejar.Cookie, ...] = ()
 
-    def jar(self) -> ReadOnlyJar:
-        """Return a new jar with the file's cookies; without a readable file, the last that were read, or none."""
-        jar = ReadOnlyJar()
+    def cookies(self) -> tuple[http.cookiejar.Cookie, ...]:
+        """Return the file's cookies as it is now; without a readable file, the last that were read, or none."""
         with self._lock:
             self._refresh()
-            for cookie in self._cookies:
-                jar.set_cookie(copy.copy(cookie))
-        return jar
+            return self._cookies
 
     def _refresh(self) -> None:
         if self._path is None:
@@ -56,7 +66,7 @@ class CookieFile:
             jar.load(io.StringIO(_HEADER + "".join(line for line in lines if _is_cookie(line))))
         except (OSError, http.cookiejar.LoadError):
             return
-        self._cookies, self._seen = list(jar), seen
+        self._cookies, self._seen = tuple(jar), seen
 
 
 def _is_cookie(line: str) -> bool:

@@ -1,16 +1,20 @@
 """yt-dlp as this server runs it: its options, its extractors, and what it may not do."""
 
 import functools
+import gc
 import io
 import logging
 import os
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.cookiejar import Cookie
+from types import MappingProxyType
 from typing import Any
 
 from yt_dlp import YoutubeDL, plugins, version
-from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.extractor import gen_extractor_classes, get_info_extractor
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 from yt_dlp.globals import plugin_dirs
 from yt_dlp.utils import ExtractorError, UnsupportedError
@@ -56,12 +60,26 @@ class Log:
     info = error = debug
 
 
-class Ydl(YoutubeDL):
-    """A `YoutubeDL` that extracts and does nothing else: no files, no output, no format chosen, one proxy."""
+@dataclass(frozen=True)
+class Job:
+    """One extraction. `deadline`: as time.monotonic() tells it; `offset`, `limit`: of a playlist's entries."""
 
-    def __init__(self, settings: Settings, jar: ReadOnlyJar, log: Log) -> None:
+    cookies: Sequence[Cookie]
+    log: Log
+    deadline: float | None = None
+    offset: int = 0
+    limit: int = MAX_ENTRIES
+
+
+class Ydl(YoutubeDL):
+    """A `YoutubeDL` that extracts and does nothing else: no files, no output, no format chosen, one proxy.
+
+    It is kept for many jobs: `begin` makes it what it was when it was new, but for its connections.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         # In place of a cached property, which would read `cookiefile` and write it back at the end.
-        self.cookiejar = jar
+        self.cookiejar = ReadOnlyJar()
         super().__init__(
             {
                 "cachedir": False,
@@ -74,9 +92,8 @@ class Ydl(YoutubeDL):
                 "ignoreerrors": False,
                 # None: by default yt-dlp looks for one on PATH and starts it, as a child with our environment.
                 "js_runtimes": {},
-                "logger": log,
+                "logger": Log(),
                 "noplaylist": True,
-                "playlistend": MAX_ENTRIES,
                 # None would mean the environment's proxies.
                 "proxy": settings.proxy or "",
                 "quiet": True,
@@ -88,12 +105,31 @@ class Ydl(YoutubeDL):
                 "socket_timeout": settings.socket_timeout,
             }
         )
+        self._request_director  # noqa: B018  builds the handlers
+        self._new = {name: _copied(value) for name, value in vars(self).items() if name not in _KEPT}
+
+    def begin(self, job: Job) -> None:
+        """Take a new job: nothing that an earlier one set, stored or changed is left."""
+        for name in vars(self).keys() - self._new.keys() - _KEPT:
+            del self.__dict__[name]
+        for name, value in self._new.items():
+            self.__dict__[name] = _copied(value)
+        self.params |= {"logger": job.log, "playliststart": job.offset + 1, "playlistend": job.offset + job.limit}
+        self.cookiejar.restore(job.cookies)
+        for handler in self._request_director.handlers.values():
+            handler.begin(job.deadline)
 
     def add_default_info_extractors(self) -> None:
         """Take every extractor but the generic one: a page that only it would take is not for this process."""
-        for extractor in _extractors():
-            self.add_info_extractor(extractor)
-        self.add_info_extractor(UnsupportedURLIE())
+        self._ies = _catalog()
+
+    def get_info_extractor(self, ie_key: str) -> InfoExtractor:
+        """Return this job's instance of an extractor."""
+        extractor = self._ies_instances.get(ie_key)
+        if extractor is None:
+            extractor = self._ies_instances[ie_key] = get_info_extractor(ie_key)()
+            extractor.set_downloader(self)
+        return extractor
 
     def extract_info(self, url: str, download: bool = True, ie_key: str | None = None, *rest: Any, **kw: Any) -> Any:
         """As yt-dlp's, but a hand-off to an extractor that is not there says so by class (UnsupportedError)."""
@@ -108,8 +144,8 @@ class Ydl(YoutubeDL):
     def close(self) -> None:
         """Close connections, and let go of the extractors: the circle would keep all this until a full collection."""
         super().close()
-        self._ies.clear()
         self._ies_instances.clear()
+        self.__dict__.pop("_new", None)
 
     def save_cookies(self) -> None:
         """Do nothing: cookies are read only."""
@@ -119,10 +155,30 @@ class Ydl(YoutubeDL):
         return info_dict
 
 
+_KEPT = {"cookiejar", "_request_director", "_new"}
+"""What `Ydl.begin` does not make anew."""
+
+
+def _copied(value: Any) -> Any:
+    """Copy containers, and those in them; what else a YoutubeDL holds is not changed by jobs."""
+    if isinstance(value, dict):
+        copied = value.copy()
+        copied.update({key: item.copy() for key, item in value.items() if isinstance(item, dict | list | set)})
+        return copied
+    return value.copy() if isinstance(value, list | set) else value
+
+
 def _no_choice(_context: dict[str, Any]) -> list[dict[str, Any]]:
     # Formats are chosen later, from the stored list. One empty choice is the cheapest that yt-dlp accepts, and it
     # leaves the result as the extractor made it.
     return [{}]
+
+
+@functools.cache
+def _catalog() -> Mapping[str, type[InfoExtractor]]:
+    """Extractors by key, in yt-dlp's order; one for all sessions, so read only."""
+    last = UnsupportedURLIE()
+    return MappingProxyType({ie.ie_key(): ie for ie in (*_extractors(), last)})
 
 
 @functools.cache

@@ -24,6 +24,7 @@ from yt_dlp.utils import (
 
 from sluice.messages import clean
 from sluice.sentences import SENTENCES
+from sluice.transfer import OverdueError
 
 Error = dict[str, Any]
 
@@ -66,6 +67,8 @@ def failure(kind: str, message: str) -> Error:
 def classify(error: BaseException) -> Error:
     """Return the `failure` that an exception from within yt-dlp stands for."""
     error = _unwrap(error)
+    if isinstance(error, OverdueError):
+        return failure("extraction_timeout", "The extraction took too long")
     # An UnsupportedError's text is the URL.
     said = (
         "No extractor takes this URL"

@@ -1,55 +1,155 @@
 """The ways out that yt-dlp is offered: requests, curl_cffi and websockets, never urllib (it speaks ftp and file).
 
 All three take the one proxy of the settings, whatever a page, an extractor or the environment says, and trust the one
-bundle of roots (trust.py).
+bundle of roots (trust.py). None of them waits past the end of its job, and what they keep from one job to the next is
+connections alone.
 """
 
+import contextlib
+import functools
+import socket
+import ssl
+import threading
+import time
+import weakref
 from typing import Any
 
-import curl_cffi.requests
+import urllib3.connection
+import urllib3.connectionpool
 from curl_cffi.const import CurlOpt
 from yt_dlp.networking import _curlcffi, _requests, _websockets
+from yt_dlp.networking._helper import make_ssl_context
 
 from sluice import trust
+from sluice.transfer import Multi, OverdueError, Session
 
 
-class _OneProxy:
-    """A header `Ytdl-request-proxy`, or a request's own `proxies`, would take a request past the proxy."""
+class _Kept:
+    """A handler that serves many jobs, one after the other, each with an end."""
 
     proxies: dict[str, str | None]
+    deadline: float | None = None
+    """When the present job ends, as time.monotonic() tells it."""
+
+    def begin(self, deadline: float | None) -> None:
+        """Take a new job. Sessions that an extractor had made for a cookie jar of its own are closed."""
+        self.deadline = deadline
+        instances = getattr(self, "_InstanceStoreMixin__instances", [])
+        for made_for, instance in instances[:]:
+            if made_for["cookiejar"] not in (None, self.cookiejar):  # type: ignore[attr-defined]
+                instances.remove((made_for, instance))
+                self._close_instance(instance)  # type: ignore[attr-defined]
 
     def _get_proxies(self, _request: object) -> dict[str, str | None]:
+        # A header `Ytdl-request-proxy`, or a request's own `proxies`, would take a request past the proxy.
         return dict(self.proxies)
 
+    def _calculate_timeout(self, request: Any) -> float:
+        timeout: float = super()._calculate_timeout(request)  # type: ignore[misc]
+        left = timeout if self.deadline is None else self.deadline - time.monotonic()
+        if left <= 0:
+            raise OverdueError
+        return min(timeout, left)
 
-class RequestsRH(_OneProxy, _requests.RequestsRH):
+
+class RequestsRH(_Kept, _requests.RequestsRH):
     """The ordinary handler."""
 
+    def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> ssl.SSLContext:
+        legacy = self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
+        return _ssl_context(trust.where(), bool(legacy))
 
-class WebsocketsRH(_OneProxy, _websockets.WebsocketsRH):
+
+class WebsocketsRH(_Kept, _websockets.WebsocketsRH):
     """For wss: pages. It knows SOCKS proxies only, so with an HTTP proxy its requests are refused."""
 
 
-class CurlCFFIRH(_OneProxy, _curlcffi.CurlCFFIRH):
+class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
     """For requests that must look like a browser's (TikTok)."""
 
     verify: bool | str
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._multi = Multi()
         if self.verify:
             # A path is obeyed; True means "as the environment says", which was found out by measurement.
             self.verify = trust.where()
 
+    def begin(self, deadline: float | None) -> None:
+        """As told; and libcurl's waits end with the job, too."""
+        super().begin(deadline)
+        self._multi.deadline = deadline
+
     def _create_instance(self, cookiejar: Any = None) -> Any:
         # libcurl reads http_proxy and no_proxy by itself; an empty string switches that off.
         options = {CurlOpt.PROXY: self.proxies.get("all") or "", CurlOpt.NOPROXY: ""}
-        return curl_cffi.requests.Session(cookies=cookiejar, curl_options=options, trust_env=False)
+        return Session(self._multi, cookies=cookiejar, curl_options=options, trust_env=False)
 
     def close(self) -> None:
-        """Close the sessions, which yt-dlp leaves to the garbage collector: each holds sockets and a thread."""
+        """Close the sessions, which yt-dlp leaves to the garbage collector, and their connections."""
         self._clear_instances()
+        self._multi.close()
         super().close()
 
 
 HANDLERS = (RequestsRH, CurlCFFIRH, WebsocketsRH)
+
+
+@functools.cache
+def _ssl_context(roots: str, legacy: bool) -> ssl.SSLContext:
+    """One context for all sessions: the parsed roots are a megabyte. Contexts may be shared by threads (ssl's docs)."""
+    # `roots` is where certifi's name leads to at this time (trust.py), and tells contexts of different ones apart.
+    return make_ssl_context(verify=True, legacy_support=legacy, use_certifi=True)
+
+
+class _Shut:
+    """A connection of urllib3's with a second hold on its socket, by which another thread can end a read from it.
+
+    The first one is out of reach while TLS is set up, and closing a descriptor does not wake who reads from it.
+    """
+
+    _grip: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self._grip = sock.dup()
+        _open.setdefault(threading.get_ident(), weakref.WeakSet()).add(self)
+        return sock
+
+    def close(self) -> None:
+        super().close()  # type: ignore[misc]
+        if self._grip is not None:
+            self._grip.close()
+            self._grip = None
+
+    def shut(self) -> None:
+        if self._grip is not None:
+            with contextlib.suppress(OSError):
+                self._grip.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(_Shut, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _TLSConnection(_Shut, urllib3.connection.HTTPSConnection):
+    pass
+
+
+_open: dict[int, weakref.WeakSet[_Shut]] = {}
+"""Connections by the thread that opened them."""
+
+urllib3.connectionpool.HTTPConnectionPool.ConnectionCls = _Connection
+urllib3.connectionpool.HTTPSConnectionPool.ConnectionCls = _TLSConnection
+
+
+def shut(thread: int) -> None:
+    """End what a thread reads from `requests`: it gets an error at once. curl_cffi's waits end by themselves."""
+    for connection in list(_open.get(thread, ())):
+        connection.shut()
+
+
+def forget(thread: int) -> None:
+    """Drop the record of a thread that ends: its number may be given to another."""
+    _open.pop(thread, None)

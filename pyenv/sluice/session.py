@@ -4,21 +4,24 @@ import json
 import os
 import platform
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from sluice import engine, trust
 from sluice.cookies import CookieFile
-from sluice.engine import Log, Settings, Ydl
+from sluice.engine import MAX_ENTRIES, Job, Log, Settings, Ydl
 from sluice.errors import Error, classify, failure
 from sluice.project import NoFormatsError, project
 from sluice.selector import BadSelectorError, Selector, UnavailableError
 
 MAX_URL = 8_192
 """Characters of a page's URL."""
+
+RENEW_AFTER = 1_000
+"""Jobs after which a session starts anew."""
 
 _state: tuple[Settings, CookieFile] | None = None
 _lock = threading.Lock()
@@ -44,33 +47,32 @@ def start(config_json: str) -> str:
 
 
 class Session:
-    """The worker's side of yt-dlp. Not for sharing between threads; its methods never raise."""
+    """The worker's side of yt-dlp, kept for many jobs. Not for sharing between threads; its methods never raise."""
 
     def __init__(self) -> None:
         self._selector: Selector | None = None
+        self._ydl: Ydl | None = None
+        self._jobs = 0
 
     def warm(self) -> None:
-        """Pay, without the network, what the first extraction would: mainly 1,750 patterns to compile."""
+        """Pay, without the network, what the first extraction would."""
         try:
-            with self._ydl(Log()) as ydl:
-                for extractor in ydl._ies.values():
-                    extractor.suitable("https://warm.invalid/")
-                ydl.get_info_extractor("TikTok")
-                ydl._request_director  # noqa: B018  builds the handlers
-                info = ydl.process_ie_result(_sample(), download=False)
-                project(ydl, info)
+            ydl = self._begin(Job((), Log()))
+            ydl.get_info_extractor("TikTok")
+            project(ydl, ydl.process_ie_result(_sample(), download=False))
             self.select('[{"format_id": "a", "ext": "mp4", "url": "", "single": true}]', "b[height<=?720]/w")
         except Exception:  # noqa: S110  only a saving; the first job would show what is wrong
             pass
 
-    def extract(self, url: str, options_json: str) -> str:  # noqa: ARG002
-        """Extract the page at `url` (http or https, as the client gave it); `options_json` is an object, for now empty.
+    def extract(self, url: str, options_json: str) -> str:
+        """Extract the page at `url` (http or https, as the client gave it).
 
-        Returns {"ok": Extraction, "warnings": [...]} (see `project`) or {"error": {"kind": CODE, "message": text,
-        "retry_after"?: seconds}, "warnings": [...]}. An `internal` error has a `trace` for the log, too.
+        `options_json`: {"timeout": seconds, "offset"?, "limit"?: of a playlist's entries}. Returns {"ok": Extraction,
+        "warnings": [...]} (see `project`) or {"error": {"kind": CODE, "message": text, "retry_after"?: seconds},
+        "warnings": [...]}. An `internal` error has a `trace` for the log, too.
         """
         log = Log()
-        return _answer(lambda: self._extract(url, log), log)
+        return _answer(lambda: self._extract(url, json.loads(options_json), log), log)
 
     def select(self, formats_json: str, selector: str) -> str:
         """Apply a format selector to an Extraction's `formats`, without the network.
@@ -83,35 +85,44 @@ class Session:
     def close(self) -> None:
         """Let go of everything."""
         self._selector = None
+        self._drop()
 
-    @contextmanager
-    def _ydl(self, log: Log) -> Iterator[Ydl]:
-        """A yt-dlp for one extraction, closed whatever happens: one that is not costs a megabyte for ever."""
-        if _state is None:
-            raise RuntimeError("sluice.start was not called")
-        settings, cookies = _state
-        ydl = Ydl(settings, cookies.jar(), log)
-        try:
-            yield ydl
-        finally:
+    def _begin(self, job: Job) -> Ydl:
+        """Return the session's yt-dlp, as good as new; every so often a new one, so that no leak lasts."""
+        if self._jobs >= RENEW_AFTER:
+            self._drop()
+        if self._ydl is None:
+            self._ydl = Ydl(_started()[0])
+        self._jobs += 1
+        self._ydl.begin(job)
+        return self._ydl
+
+    def _drop(self) -> None:
+        """Close the session's yt-dlp: one that is not closed costs a megabyte for ever."""
+        ydl, self._ydl, self._jobs = self._ydl, None, 0
+        if ydl is not None:
             ydl.close()
 
-    def _extract(self, url: str, log: Log) -> dict[str, Any]:
+    def _extract(self, url: str, options: dict[str, Any], log: Log) -> dict[str, Any]:
         refused = _refuse(url)
         if refused:
             return {"error": refused}
-        with self._ydl(log) as ydl:
-            try:
-                info = ydl.extract_info(url, download=False)
-            # All of them: SystemExit and what a deadline throws into a thread count as well.
-            except BaseException as error:
-                return {"error": classify(error)}
+        deadline = time.monotonic() + options["timeout"] if "timeout" in options else None
+        ydl = self._begin(Job(_started()[1].cookies(), log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES)))
+        try:
+            info = ydl.extract_info(url, download=False)
             if not info:
                 return {"error": failure("extraction_failed", "The extractor found nothing on this page")}
-            try:
-                return {"ok": project(ydl, info)}
-            except NoFormatsError as error:
-                return {"error": failure("extraction_failed", str(error))}
+        # All of them: SystemExit and what a deadline throws into a thread count as well.
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # Whatever was broken off may be half done.
+                self._drop()
+            return {"error": classify(error)}
+        try:
+            return {"ok": project(ydl, info)}
+        except NoFormatsError as error:
+            return {"error": failure("extraction_failed", str(error))}
 
     def _select(self, formats_json: str, selector: str) -> dict[str, Any]:
         if self._selector is None:
@@ -122,6 +133,12 @@ class Session:
             return {"error": failure("bad_request", str(error))}
         except UnavailableError as error:
             return {"error": failure("format_unavailable", str(error))}
+
+
+def _started() -> tuple[Settings, CookieFile]:
+    if _state is None:
+        raise RuntimeError("sluice.start was not called")
+    return _state
 
 
 def _answer(work: Callable[[], dict[str, Any]], log: Log | None = None) -> str:

@@ -28,7 +28,7 @@ impl Api {
             "python": versions.python,
             "yt_dlp": versions.yt_dlp,
             "uptime": self.started.elapsed().as_secs(),
-            "workers": {"total": stats.workers, "busy": stats.busy, "warm": stats.warm},
+            "workers": {"total": stats.workers, "busy": stats.busy, "warm": stats.warm, "stuck": stats.stuck},
             "queue": stats.queued,
             "streams": self.metrics.streams(),
             "rss": telemetry::resident_bytes(),
@@ -44,13 +44,13 @@ impl Api {
         }
         match self.is_draining() {
             true => Err(ApiError::new(Code::Draining, "the server is shutting down")),
-            false => Err(ApiError::new(Code::Overloaded, "no worker is warm yet")),
+            false => Err(ApiError::new(Code::Overloaded, "no extraction worker can take a job at present")),
         }
     }
 
     pub(super) fn metrics(&self) -> Result<Response<Body>, ApiError> {
         let stats = self.extractor.stats();
-        let sample = Sample { workers: stats.workers, busy: stats.busy, queued: stats.queued };
+        let sample = Sample { workers: stats.workers, busy: stats.busy, stuck: stats.stuck, queued: stats.queued };
         let text = self.metrics.text(sample).map_err(ApiError::internal)?;
         let mut response = Response::new(body::full(text));
         response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);

@@ -9,6 +9,7 @@ mod filename;
 mod health;
 mod links;
 mod openapi;
+mod rendered;
 mod request;
 mod stream;
 mod tickets;
@@ -32,6 +33,8 @@ pub use body::Body;
 pub use cors::Origins;
 use error::ApiError;
 pub use links::LinkSettings;
+use rendered::Rendered;
+pub use tickets::{Tokens, sealed_by};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +45,8 @@ pub struct Settings {
     pub links: LinkSettings,
     /// Origins whose pages may read answers.
     pub origins: Origins,
+    /// Most bytes of answers that are kept for those who ask for the same page.
+    pub rendered_bytes: u64,
     /// Whether traffic leaves through a proxy, for `/health`.
     pub proxied: bool,
 }
@@ -87,9 +92,10 @@ impl Route {
 
 /// The application behind the server.
 pub struct Api {
-    extractor: Arc<Extractor>,
-    sealer: Sealer,
+    extractor: Arc<Extractor<Tokens>>,
+    sealer: Arc<Sealer>,
     relay: Relay,
+    rendered: Rendered,
     metrics: Arc<Metrics>,
     settings: Settings,
     started: Instant,
@@ -100,8 +106,8 @@ pub struct Api {
 impl Api {
     /// Puts the leaves together.
     pub fn new(
-        extractor: Arc<Extractor>,
-        sealer: Sealer,
+        extractor: Arc<Extractor<Tokens>>,
+        sealer: Arc<Sealer>,
         relay: Relay,
         metrics: Arc<Metrics>,
         settings: Settings,
@@ -110,6 +116,7 @@ impl Api {
             extractor,
             sealer,
             relay,
+            rendered: Rendered::new(settings.rendered_bytes),
             metrics,
             settings,
             started: Instant::now(),
@@ -130,7 +137,7 @@ impl Api {
 
     /// Whether an extraction would start at once.
     fn is_ready(&self) -> bool {
-        !self.is_draining() && self.extractor.stats().warm > 0
+        !self.is_draining() && self.extractor.is_ready()
     }
 
     /// Waits until the first worker is warm.

@@ -14,11 +14,11 @@ use hyper::body::{Frame, SizeHint};
 use super::body::{self, Body};
 use super::client::{ClientConnection, Outlet};
 use super::error::{ApiError, Code};
-use super::extract::page;
+use super::extract::{is_set, page};
 use super::filename::Template;
 use super::request::parameter;
 use super::{Api, filename, tickets};
-use crate::extract::PageUrl;
+use crate::extract::{Ask, PageUrl};
 use crate::relay::{Broken, Opened, Origin, Sent, StreamBody, Wanted};
 use crate::ticket::{Item, Ticket};
 
@@ -35,7 +35,9 @@ impl Api {
             Some(token) => self.behind_token(&token, template).await?,
             None => {
                 let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
-                self.behind_page(&page(Some(url))?, parameter(&request, "format"), template).await?
+                let fresh = parameter(&request, "fresh").is_some_and(|text| is_set(&text));
+                let ask = Ask::new(page(Some(&url))?);
+                self.behind_page(&ask, fresh, parameter(&request, "format"), template).await?
             }
         };
         let wanted = Wanted::of(request.method() == Method::HEAD, request.headers());
@@ -59,10 +61,12 @@ impl Api {
             return Ok((Origin { page, item, link }, filename));
         }
         // The link did not fit into the token, or the name asks for what only the page says: have it again.
-        let extraction = self.extractor.extract(&PageUrl::parse(&page)?).await?;
+        let ask = Ask::new(PageUrl::parse(&page)?);
+        let found = self.extractor.extract(&ask, false).await?;
+        let extraction = &found.extracted.extraction;
         let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;
         let filename = match of_page {
-            Some(template) => tickets::named(&extraction, &item, &link, Some(template)),
+            Some(template) => tickets::named(extraction, &item, &link, Some(template)),
             None => filename,
         };
         Ok((Origin { page, item, link }, filename))
@@ -70,18 +74,20 @@ impl Api {
 
     async fn behind_page(
         &self,
-        page: &PageUrl,
+        ask: &Ask,
+        fresh: bool,
         selector: Option<String>,
         template: Option<&Template>,
     ) -> Result<(Origin, String), ApiError> {
-        let extraction = self.extractor.extract(page).await?;
+        let found = self.extractor.extract(ask, fresh).await?;
+        let extraction = &found.extracted.extraction;
         let format_id = match selector {
-            Some(selector) => self.extractor.select(&extraction, &selector).await?.into_iter().next(),
+            Some(selector) => self.extractor.select(extraction, &selector).await?.into_iter().next(),
             None => extraction.default.clone(),
         };
         let format_id =
             format_id.ok_or_else(|| not_there("the page has no single file that can be streamed"))?;
-        match tickets::ticket(page, &extraction, Item::Format(format_id.clone()), template) {
+        match tickets::ticket(&ask.page, extraction, Item::Format(format_id.clone()), template) {
             Some(Ticket { page, item, filename, link: Some(link) }) => {
                 Ok((Origin { page, item, link }, filename))
             }

@@ -1,11 +1,14 @@
 //! Links of an answer: each names a part of an extraction by a sealed ticket.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::filename::{Subject, Template, name};
 use super::{Api, ApiError, filename};
-use crate::extract::{Extraction, PageUrl};
-use crate::ticket::{Item, Link, Ticket};
+use crate::extract::{Extracted, Extraction, PageUrl, Seal};
+use crate::ticket::{Item, Link, Sealer, Ticket};
 
 /// A link, and the token in it.
 #[derive(Debug, Clone, Serialize)]
@@ -16,11 +19,35 @@ pub(super) struct StreamLink {
     pub(super) token: String,
 }
 
+/// Tokens of all that an extraction holds, under the names that the server gives.
+#[derive(Debug)]
+pub struct Tokens(HashMap<Item, String>);
+
+/// Seals the tickets of an extraction, once for all who ask for it.
+pub fn sealed_by(sealer: Arc<Sealer>) -> Seal<Tokens> {
+    Box::new(move |page, extraction| {
+        let mut tokens = HashMap::new();
+        let mut bytes = 0;
+        for item in extraction.items() {
+            let sealed = ticket(page, extraction, item.clone(), None).map(|ticket| sealer.seal(&ticket));
+            match sealed {
+                Some(Ok(Some(token))) => {
+                    bytes += token.len() + size_of::<(Item, String)>();
+                    tokens.insert(item, token);
+                }
+                Some(Err(error)) => tracing::error!(%error, "a ticket was not sealed"),
+                Some(Ok(None)) | None => {}
+            }
+        }
+        (Tokens(tokens), bytes)
+    })
+}
+
 /// Makes the links of one answer.
 pub(super) struct Tickets<'a> {
     pub(super) api: &'a Api,
     pub(super) page: &'a PageUrl,
-    pub(super) extraction: &'a Extraction,
+    pub(super) extracted: &'a Extracted<Tokens>,
     pub(super) base_url: &'a str,
     /// For the names of all files.
     pub(super) template: Option<&'a Template>,
@@ -29,9 +56,15 @@ pub(super) struct Tickets<'a> {
 impl Tickets<'_> {
     /// A link to an item of the extraction; none where `/stream` could not relay it.
     pub(super) fn link(&self, item: Item) -> Result<Option<StreamLink>, ApiError> {
-        let Some(ticket) = ticket(self.page, self.extraction, item, self.template) else { return Ok(None) };
-        let Some(token) = self.api.sealer.seal(&ticket)? else { return Ok(None) };
-        Ok(Some(StreamLink { stream: format!("{}/stream?data={token}", self.base_url), token }))
+        let token = match self.template {
+            None => self.extracted.sealed.0.get(&item).cloned(),
+            Some(_) => match ticket(self.page, &self.extracted.extraction, item, self.template) {
+                Some(ticket) => self.api.sealer.seal(&ticket)?,
+                None => None,
+            },
+        };
+        Ok(token
+            .map(|token| StreamLink { stream: format!("{}/stream?data={token}", self.base_url), token }))
     }
 }
 

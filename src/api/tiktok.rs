@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::body::Body;
 use super::error::{ApiError, Code};
-use super::extract::{ExtractRequest, json, page};
+use super::extract::{ExtractRequest, body, json_response};
+use super::rendered::Shape;
 use super::tickets::{StreamLink, Tickets};
 use super::{Api, request};
-use crate::extract::{Format, FormatInfo, Metadata};
+use crate::extract::{Format, FormatInfo, Found, Metadata};
 use crate::ticket::Item;
 
 /// Domains whose pages this endpoint takes, by the parsed host.
@@ -109,33 +110,38 @@ impl Api {
         let base_url = self.settings.links.base_url(&request);
         let asked: ExtractRequest = request::json(request).await?;
         let template = asked.template()?;
-        let page = page(asked.url)?;
-        if !page.is_within(&DOMAINS) {
+        let (ask, fresh) = asked.ask()?;
+        if !ask.page.is_within(&DOMAINS) {
             let detail = "this endpoint takes TikTok and Douyin pages; /extract takes all others";
             return Err(ApiError::new(Code::UnsupportedUrl, detail));
         }
-        let extraction = self.extractor.extract(&page).await?;
+        let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
         let tickets = Tickets {
             api: self,
-            page: &page,
-            extraction: &extraction,
+            page: &ask.page,
+            extracted: &extracted,
             base_url: &base_url,
             template: template.as_ref(),
         };
-        json(&answer(&tickets)?)
+        let make = || body(&answer(&tickets)?);
+        let body = match cached && template.is_none() {
+            true => self.rendered.answer(extracted.number, Shape::Tiktok, &base_url, make)?,
+            false => make()?,
+        };
+        Ok(json_response(body))
     }
 }
 
 fn answer(tickets: &Tickets<'_>) -> Result<Answer, ApiError> {
     let mut streamable = Vec::new();
-    for format in &tickets.extraction.formats {
+    for format in &tickets.extracted.extraction.formats {
         if let Some(link) = tickets.link(Item::Format(format.info.format_id.clone()))? {
             streamable.push((format, link));
         }
     }
     // The sort is stable: among equals, yt-dlp's order stays.
     streamable.sort_by_key(|(format, _)| rank(format));
-    let metadata = &tickets.extraction.metadata;
+    let metadata = &tickets.extracted.extraction.metadata;
     Ok(Answer {
         code: 0,
         message: "Success",

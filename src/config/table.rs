@@ -38,6 +38,9 @@ settings! {
     "MAX_QUEUE" COUNT = "200", "50", "Extractions that may wait";
     "MAX_STREAMS" COUNT = "4096", "1000", "Streams at a time; no more than the limit on open files leaves room for";
     "YTDLP_TIMEOUT" SECONDS = "30", "15", "One extraction, answered by then";
+    "CACHE_TTL" SECONDS = "300", "60", "How long a page's extraction is remembered at most; 0 for not at all";
+    "CACHE_ENTRIES" COUNT = "10000", "1000", "Extractions remembered at most";
+    "CACHE_BYTES" BYTES = "16777216", "268435456", "Memory for remembered extractions, roughly; one takes about 40 kB";
     "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
     "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams";
@@ -64,8 +67,6 @@ pub(super) const LATER: &[Later] = &[
     Later { name: "EGRESS", guards: true },
     Later { name: "EGRESS_STREAMS", guards: true },
     Later { name: "PROXY_DNS", guards: true },
-    Later { name: "CACHE_TTL", guards: false },
-    Later { name: "CACHE_ENTRIES", guards: false },
     Later { name: "GENERIC", guards: true },
     Later { name: "GENERIC_WORKERS", guards: false },
     Later { name: "JS_RUNTIME", guards: false },

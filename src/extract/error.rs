@@ -32,6 +32,8 @@ pub enum PageErrorKind {
     UpstreamError,
     /// The site did not answer.
     UpstreamTimeout,
+    /// The time for the extraction is over.
+    ExtractionTimeout,
     /// Our Python code failed.
     Internal,
 }
@@ -63,6 +65,9 @@ pub enum ExtractError {
     /// The queue is full.
     #[error("too many extractions are waiting")]
     Overloaded,
+    /// Python does not let go of the interpreter.
+    #[error("the extractors do not answer at present")]
+    Stalled,
     /// The pool is closed.
     #[error("the server is shutting down")]
     Closed,
@@ -78,6 +83,7 @@ impl ExtractError {
             Self::Page(_) => "page_error",
             Self::Timeout(_) => "timeout",
             Self::Overloaded => "overloaded",
+            Self::Stalled => "stalled",
             Self::Closed => "closed",
             Self::Bug(_) => "internal",
         }

@@ -1,29 +1,43 @@
-//! Page URL → [`Extraction`]: the worker pool, its deadline and the way into Python.
+//! Page URL → [`Extraction`]: cache, single flight, the worker pool with its deadlines, and the way into Python.
 
+mod cache;
 mod error;
+mod flight;
 mod page;
 mod pool;
+mod pulse;
 pub mod python;
-mod renew;
 mod types;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use tokio::sync::oneshot::error::RecvError;
+use tracing::Instrument;
 
 use crate::egress::Proxy;
 use crate::telemetry::Metrics;
+use crate::ticket::{Item, Link};
 
+use cache::{Cache, Outcome};
+pub use cache::{CacheSettings, Extracted};
 pub use error::{ExtractError, PageError, PageErrorKind};
+use flight::{Announce, Flights};
 pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
-use pool::{Answer, Call, Pool, Priority, Refused, Worker};
+use pool::{Answer, Call, Pending, Pool, Priority, Refused};
+use pulse::Pulse;
 use python::Interpreter;
-use renew::Renewals;
 pub use types::{Entry, Extraction, Format, FormatInfo, Kind, Metadata, Subtitle};
+
+/// Most entries of a playlist in one answer.
+pub const MAX_ENTRIES: u32 = 200;
+/// How long an extraction serves streams whose link failed: a page whose links all fail must not cost one for each.
+const RENEWED: Duration = Duration::from_secs(5);
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
@@ -36,6 +50,8 @@ pub struct Settings {
     pub max_queue: usize,
     /// One extraction, answered by then.
     pub timeout: Duration,
+    /// What is remembered.
+    pub cache: CacheSettings,
     /// Proxy that yt-dlp's traffic leaves through.
     pub proxy: Option<Proxy>,
     /// PEM roots trusted in addition.
@@ -51,7 +67,6 @@ impl Settings {
             "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
-            // A read that hangs frees its thread not long after its client was told.
             "socket_timeout": self.timeout.as_secs_f64(),
         })
         .to_string()
@@ -69,134 +84,259 @@ pub struct Versions {
     pub extractors: u32,
 }
 
-/// Tagged JSON, as `pyenv/sluice/session.py` writes it.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Outcome<T> {
-    Ok(T),
-    Error(PageError),
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ask {
+    /// The page.
+    pub page: PageUrl,
+    /// Of a playlist: how many entries are left out at its beginning.
+    pub offset: u32,
+    /// Of a playlist: most entries, from 1 to [`MAX_ENTRIES`].
+    pub limit: u32,
 }
 
-#[derive(Deserialize)]
-struct Tagged<T> {
-    #[serde(flatten)]
-    outcome: Outcome<T>,
-    #[serde(default)]
-    warnings: Vec<String>,
+impl Ask {
+    /// A page, and of a playlist its first entries.
+    pub fn new(page: PageUrl) -> Self {
+        Self { page, offset: 0, limit: MAX_ENTRIES }
+    }
 }
 
-#[derive(Deserialize)]
-struct Selected {
-    format_ids: Vec<String>,
+/// An answer.
+pub struct Found<S> {
+    /// What was found.
+    pub extracted: Arc<Extracted<S>>,
+    /// Whether it had been found before it was asked for.
+    pub cached: bool,
 }
+
+/// Makes of an extraction what all who ask for it share, and says how many bytes that takes, roughly.
+pub type Seal<S> = Box<dyn Fn(&PageUrl, &Extraction) -> (S, usize) + Send + Sync>;
 
 /// Extracts pages.
-pub struct Extractor {
+pub struct Extractor<S>(Arc<Inner<S>>);
+
+struct Inner<S> {
     pool: Pool,
+    pulse: Arc<Pulse>,
+    cache: Cache<S>,
+    flights: Flights<S>,
+    seal: Seal<S>,
+    numbers: AtomicU64,
     timeout: Duration,
     versions: Versions,
     metrics: Arc<Metrics>,
-    renewals: Renewals,
 }
 
-impl Extractor {
+impl<S: Send + Sync + 'static> Extractor<S> {
     /// Starts the interpreter and the first workers. Blocks until yt-dlp is imported.
-    pub fn start(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, python::PythonError> {
+    pub fn start(
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+        seal: Seal<S>,
+    ) -> Result<Self, python::PythonError> {
         let (interpreter, report) = Interpreter::start(&settings.pyenv, &settings.python_config())?;
         let versions = serde_json::from_str(&report)
             .map_err(|error| python::PythonError::Raised(format!("a report that can't be read: {error}")))?;
-        let pool = Pool::start(settings.max_workers, settings.max_queue, move |worker| {
-            work(interpreter, worker).map_err(|error| error.to_string())
-        });
-        let renewals = Renewals::default();
-        Ok(Self { pool, timeout: settings.timeout, versions, metrics, renewals })
+        let pulse = Pulse::start(move || interpreter.touch())
+            .map_err(|error| python::PythonError::Start(format!("no thread: {error}")))?;
+        let pulse = Arc::new(pulse);
+        let stopper = Arc::clone(&pulse);
+        let pool = Pool::start(
+            settings.max_workers,
+            settings.max_queue,
+            move |worker| work::live(interpreter, worker).map_err(|error| error.to_string()),
+            move |thread, should| stopper.order(move || interpreter.stop(thread, should)),
+        );
+        Ok(Self(Arc::new(Inner {
+            pool,
+            pulse,
+            cache: Cache::new(&settings.cache),
+            flights: Flights::default(),
+            seal,
+            numbers: AtomicU64::new(0),
+            timeout: settings.timeout,
+            versions,
+            metrics,
+        })))
     }
 
-    /// Extracts a page.
-    pub async fn extract(&self, page: &PageUrl) -> Result<Arc<Extraction>, ExtractError> {
-        self.extract_as(page, Priority::Ordinary).await
+    /// What a page holds; `fresh` asks the site even where that is known.
+    pub async fn extract(&self, ask: &Ask, fresh: bool) -> Result<Found<S>, ExtractError> {
+        let age = if fresh { Duration::ZERO } else { Duration::MAX };
+        self.find(ask, age, Priority::Ordinary).await
     }
 
-    async fn extract_as(&self, page: &PageUrl, priority: Priority) -> Result<Arc<Extraction>, ExtractError> {
-        let call = Call::Extract { url: page.as_str().to_owned(), options: "{}".to_owned(), priority };
-        let started = Instant::now();
-        let result = self.call(call).await.map(Arc::new);
-        // What was not begun says nothing about how long it takes.
-        if !matches!(result, Err(ExtractError::Overloaded | ExtractError::Closed)) {
-            self.metrics.extraction(result.as_ref().err().map(ExtractError::label), started.elapsed());
+    /// The link that an item of a page has now, ahead of new jobs: what it had before does not work any more.
+    pub async fn renew(&self, page: &str, item: &Item) -> Result<Link, RenewError> {
+        let ask = Ask::new(PageUrl::parse(page)?);
+        let found = self.find(&ask, RENEWED, Priority::Urgent).await?;
+        found.extracted.extraction.link(item).cloned().ok_or(RenewError::Gone)
+    }
+
+    async fn find(&self, ask: &Ask, age: Duration, priority: Priority) -> Result<Found<S>, ExtractError> {
+        let inner = &self.0;
+        if let Some(outcome) = inner.known(ask, age) {
+            return outcome.map(|extracted| Found { extracted, cached: true });
         }
-        result
+        let (aboard, new) = inner.flights.board(ask);
+        match new {
+            None => inner.metrics.extraction_found("flight"),
+            // One may have landed since the first look.
+            Some(announce) => match inner.known(ask, age) {
+                Some(outcome) => {
+                    inner.flights.land(ask, &announce, outcome.clone());
+                    return outcome.map(|extracted| Found { extracted, cached: true });
+                }
+                None => {
+                    let flight = Arc::clone(inner).fly(ask.clone(), announce, priority);
+                    tokio::spawn(flight.in_current_span());
+                }
+            },
+        }
+        let outcome = aboard.landed().await.unwrap_or_else(|| Err(bug("an extraction's task was lost")));
+        outcome.map(|extracted| Found { extracted, cached: false })
     }
 
     /// The formats of an extraction that yt-dlp's selector chooses, as their ids; never none.
     pub async fn select(&self, extraction: &Extraction, selector: &str) -> Result<Vec<String>, ExtractError> {
         let formats = serde_json::to_string(&extraction.formats).map_err(bug)?;
         let call = Call::Select { formats, selector: selector.to_owned() };
-        let selected: Selected = self.call(call).await?;
+        let deadline = Instant::now() + self.0.timeout;
+        // A selection is short, and ends a request that has had its extraction.
+        let job = self.0.submit(call, Priority::Urgent, deadline)?;
+        let answer = tokio::time::timeout_at(deadline.into(), job.answer).await;
+        let selected: work::Selected = work::read(&self.0.answered(answer.ok())?)?;
         Ok(selected.format_ids)
-    }
-
-    async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, ExtractError> {
-        let answer = self.pool.submit(call).map_err(|refused| match refused {
-            Refused::Full => ExtractError::Overloaded,
-            Refused::Closed => ExtractError::Closed,
-        })?;
-        let answer: Answer = match tokio::time::timeout(self.timeout, answer).await {
-            Err(_) => return Err(ExtractError::Timeout(self.timeout.as_secs())),
-            Ok(Err(_)) if self.pool.is_closed() => return Err(ExtractError::Closed),
-            Ok(Err(_)) => return Err(bug("the worker was lost")),
-            Ok(Ok(answer)) => answer,
-        };
-        let tagged: Tagged<T> = serde_json::from_str(&answer.map_err(bug)?).map_err(bug)?;
-        for warning in tagged.warnings {
-            tracing::warn!(target: "yt_dlp", "{warning}");
-        }
-        match tagged.outcome {
-            Outcome::Ok(value) => Ok(value),
-            Outcome::Error(PageError { kind: PageErrorKind::Internal, message, trace, .. }) => {
-                Err(bug(format!("{message} at {}", trace.unwrap_or_default())))
-            }
-            Outcome::Error(error) => Err(ExtractError::Page(error)),
-        }
     }
 
     /// Waits until a worker is warm.
     pub async fn warmed(&self) {
-        self.pool.warmed().await;
+        self.0.pool.warmed().await;
     }
 
     /// How busy the workers are.
     pub fn stats(&self) -> PoolStats {
-        self.pool.stats()
+        self.0.pool.stats()
+    }
+
+    /// Whether an extraction would be begun: some worker is warm, and the interpreter can be had.
+    pub fn is_ready(&self) -> bool {
+        self.stats().warm > 0 && !self.0.pulse.is_stalled()
     }
 
     /// Versions of CPython and yt-dlp.
     pub fn versions(&self) -> &Versions {
-        &self.versions
+        &self.0.versions
     }
 
     /// Refuses new work and drops what waits.
     pub fn close(&self) {
-        self.pool.close();
+        self.0.pool.close();
+    }
+}
+
+/// Why there is no new link.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// What the ticket calls the page is none.
+    #[error(transparent)]
+    Page(#[from] PageUrlError),
+    /// The page did not give it.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The page was extracted, but the item is not on it.
+    #[error("the page has it no more")]
+    Gone,
+}
+
+impl<S: Send + Sync + 'static> Inner<S> {
+    fn known(&self, ask: &Ask, age: Duration) -> Option<Outcome<S>> {
+        let outcome = self.cache.get(ask, age)?;
+        self.metrics.extraction_found("cache");
+        Some(outcome)
+    }
+
+    /// Extracts, and tells everybody who is aboard.
+    async fn fly(self: Arc<Self>, ask: Ask, announce: Announce<S>, priority: Priority) {
+        let started = Instant::now();
+        let call =
+            Call::Extract { url: ask.page.as_str().to_owned(), offset: ask.offset, limit: ask.limit };
+        let outcome = match self.submit(call, priority, started + self.timeout) {
+            Err(error) => Err(error),
+            Ok(job) => match self.wait(&ask, &announce, job, started + self.timeout).await {
+                None => return,
+                Some(answer) => self.extracted(&ask, answer),
+            },
+        };
+        // What was not begun says nothing about how long it takes.
+        if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
+            self.metrics.extraction(outcome.as_ref().err().map(ExtractError::label), started.elapsed());
+        }
+        if let Err(error @ ExtractError::Page(_)) = &outcome {
+            tracing::debug!(%error, "the page was not extracted");
+        }
+        self.cache.put(ask.clone(), &outcome);
+        self.flights.land(&ask, &announce, outcome);
+    }
+
+    /// Waits for a job; nothing where everybody left before it was begun.
+    async fn wait(
+        &self,
+        ask: &Ask,
+        announce: &Announce<S>,
+        mut job: Pending,
+        deadline: Instant,
+    ) -> Option<Result<String, ExtractError>> {
+        let late = tokio::time::sleep_until(deadline.into());
+        tokio::pin!(late);
+        let mut left = false;
+        loop {
+            let answer = tokio::select! {
+                answer = &mut job.answer => Some(answer),
+                () = &mut late => None,
+                () = announce.closed(), if !left => {
+                    if self.flights.abandon(ask, announce, || self.pool.withdraw(&job)) {
+                        return None;
+                    }
+                    left = true;
+                    continue;
+                }
+            };
+            return Some(self.answered(answer));
+        }
+    }
+
+    fn submit(&self, call: Call, priority: Priority, deadline: Instant) -> Result<Pending, ExtractError> {
+        if self.pulse.is_stalled() {
+            return Err(ExtractError::Stalled);
+        }
+        self.pool.submit(call, priority, deadline).map_err(|refused| match refused {
+            Refused::Full => ExtractError::Overloaded,
+            Refused::Closed => ExtractError::Closed,
+        })
+    }
+
+    /// What became of a job; none is one whose time is up.
+    fn answered(&self, answer: Option<Result<Answer, RecvError>>) -> Result<String, ExtractError> {
+        match answer {
+            None => Err(ExtractError::Timeout(self.timeout.as_secs())),
+            Some(Err(_)) if self.pool.is_closed() => Err(ExtractError::Closed),
+            Some(Err(_)) => Err(bug("the worker was lost")),
+            Some(Ok(answer)) => answer.map_err(bug),
+        }
+    }
+
+    fn extracted(&self, ask: &Ask, answer: Result<String, ExtractError>) -> Outcome<S> {
+        let answer = answer?;
+        let extraction: Extraction = work::read(&answer)?;
+        let (sealed, bytes) = (self.seal)(&ask.page, &extraction);
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        // The texts of the answer, once more as a structure.
+        Ok(Arc::new(Extracted { number, extraction, sealed, bytes: answer.len() * 3 / 2 + bytes }))
     }
 }
 
 fn bug(error: impl std::fmt::Display) -> ExtractError {
     ExtractError::Bug(error.to_string())
-}
-
-/// The life of a worker: a session of its own, kept for all its jobs.
-fn work(interpreter: Interpreter, worker: &Worker) -> Result<(), python::PythonError> {
-    interpreter.with_session(|session| {
-        session.warm()?;
-        worker.ready();
-        while let Some(job) = session.detached(|| worker.next()) {
-            let result = match &job.call {
-                Call::Extract { url, options, .. } => session.extract(url, options),
-                Call::Select { formats, selector } => session.select(formats, selector),
-            };
-            job.answer(result.map_err(|error| error.to_string()));
-        }
-        Ok(())
-    })?
 }

@@ -74,17 +74,49 @@ impl Interpreter {
                 .and_then(|package| package.getattr("Session"))
                 .and_then(|class| class.call0())
                 .map_err(|error| raised(py, &error))?;
-            let mut session = Session { object };
+            let thread = py
+                .import("threading")
+                .and_then(|threading| threading.call_method0("get_ident"))
+                .and_then(|ident| ident.extract::<u64>())
+                .map_err(|error| raised(py, &error))?;
+            let mut session = Session { object, thread };
             let result = body(&mut session);
             session.call("close", ())?;
             Ok(result)
         })
+    }
+
+    /// Takes the interpreter's lock and gives it back.
+    pub fn touch(self) {
+        Python::attach(|_| ());
+    }
+
+    /// Makes the thread of a session ([`Session::thread`]) leave what it does, if it still `should`: its sockets are
+    /// shut, and an exception is raised in it where it runs byte code, sooner or later.
+    pub fn stop(self, thread: u64, should: impl Fn() -> bool) {
+        Python::attach(|py| {
+            // Under the lock: the thread can't end its job meanwhile.
+            if !should() {
+                return;
+            }
+            let stopped = py.import(PACKAGE).and_then(|package| {
+                package.call_method1("shut", (thread,))?;
+                package.getattr("OverdueError")
+            });
+            match stopped {
+                // Python code may have given the lock up for a moment.
+                Ok(exception) if should() => raise_in(thread, exception.as_ptr()),
+                Ok(_) => {}
+                Err(error) => tracing::error!(error = %raised(py, &error), "a worker could not be stopped"),
+            }
+        });
     }
 }
 
 /// A Python `Session`, bound to the thread that made it.
 pub struct Session<'py> {
     object: Bound<'py, PyAny>,
+    thread: u64,
 }
 
 impl Session<'_> {
@@ -93,7 +125,17 @@ impl Session<'_> {
         self.object.py().detach(wait)
     }
 
-    /// Pays the costs that yt-dlp puts off to the first URL (the patterns of all extractors), without network.
+    /// By which [`Interpreter::stop`] knows it.
+    pub fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    /// Forgets an order to stop that came too late.
+    pub fn unstop(&self) {
+        raise_in(self.thread, std::ptr::null_mut());
+    }
+
+    /// Pays the costs that yt-dlp puts off to the first URL, without network.
     pub fn warm(&self) -> Result<(), PythonError> {
         self.call("warm", ()).map(drop)
     }
@@ -134,6 +176,17 @@ pub fn exit(code: u8) -> ! {
     // SAFETY: `_exit` has no preconditions.
     unsafe {
         libc::_exit(i32::from(code))
+    }
+}
+
+/// Sets the exception that a thread finds when it next looks, or none. The caller is attached.
+fn raise_in(thread: u64, exception: *mut ffi::PyObject) {
+    #[expect(unsafe_code, reason = "pyo3 does not wrap this function")]
+    // SAFETY: every caller holds the interpreter's lock, through its attachment; `exception` is null or a class that
+    // the caller holds a reference to, and CPython takes its own. Any number may be asked for as a thread's.
+    unsafe {
+        // Python's `get_ident` is this C type, seen as unsigned.
+        ffi::PyThreadState_SetAsyncExc(thread.cast_signed(), exception);
     }
 }
 

@@ -230,6 +230,15 @@ impl Extraction {
         self.formats.iter().find(|format| format.info.format_id == format_id)
     }
 
+    /// All that this page holds.
+    pub fn items(&self) -> impl Iterator<Item = Item> {
+        let formats = self.formats.iter().map(|format| Item::Format(format.info.format_id.clone()));
+        let subtitles = self.subtitles.iter().flat_map(|(language, files)| {
+            files.iter().map(|file| Item::Subtitle { language: language.clone(), ext: file.ext.clone() })
+        });
+        formats.chain([Item::Thumbnail]).chain(subtitles)
+    }
+
     /// Where an item of this page is, if it is one plain file.
     pub fn link(&self, item: &Item) -> Option<&Link> {
         match item {

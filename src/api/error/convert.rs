@@ -52,7 +52,7 @@ impl From<ExtractError> for ApiError {
                 answer
             }
             ExtractError::Timeout(_) => Self::new(Code::ExtractionTimeout, error.to_string()),
-            ExtractError::Overloaded => Self::new(Code::Overloaded, error.to_string()),
+            ExtractError::Overloaded | ExtractError::Stalled => Self::new(Code::Overloaded, error.to_string()),
             ExtractError::Closed => Self::new(Code::Draining, error.to_string()),
             ExtractError::Bug(error) => Self::internal(error),
         }
@@ -74,6 +74,7 @@ fn page_code(kind: PageErrorKind) -> Code {
         PageErrorKind::UpstreamBlocked => Code::UpstreamBlocked,
         PageErrorKind::UpstreamError => Code::UpstreamError,
         PageErrorKind::UpstreamTimeout => Code::UpstreamTimeout,
+        PageErrorKind::ExtractionTimeout => Code::ExtractionTimeout,
         PageErrorKind::Internal => Code::Internal,
     }
 }

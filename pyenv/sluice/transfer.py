@@ -1,0 +1,190 @@
+"""curl_cffi without its threads: one libcurl multi handle per session, driven by whoever reads the answer.
+
+curl_cffi streams an answer by a helper thread and a new handle for each request, so that every request pays for a
+connection, a TLS handshake and a parsed CA bundle (2 to 3 ms of CPU). A multi handle keeps all three
+(libcurl-multi(3)), needs no thread, and gives Python the word at least every `_SLICE`, so that a job that is told to
+stop does.
+"""
+
+import time
+from typing import Any
+
+import curl_cffi.requests
+from curl_cffi import Curl, CurlError, CurlMOpt, CurlOpt
+from curl_cffi._wrapper import ffi, lib
+from curl_cffi.requests.exceptions import code2error
+from curl_cffi.requests.streams import STREAM_END
+from curl_cffi.requests.utils import set_curl_options
+
+_SLICE = 0.25
+"""Seconds that a wait for the network lasts at most without a look at whether the job should stop."""
+
+_MAX_CONNECTIONS = 6
+"""Connections that a session keeps: a page needs one or two, to as many hosts."""
+
+_DONE = 1  # CURLMSG_DONE, curl/multi.h
+
+
+class OverdueError(BaseException):
+    """The job's time is up. Not an `Exception`: yt-dlp catches those, and goes on."""
+
+
+class Multi:
+    """A libcurl multi handle: connections, parsed roots and resolved names that transfers share, one thread's own."""
+
+    def __init__(self) -> None:
+        self._handle = lib.curl_multi_init()
+        self._number = ffi.new("int *")
+        self._transfers: dict[Any, Transfer] = {}
+        self.deadline: float | None = None
+        """When the present job ends, as time.monotonic() tells it."""
+        lib.curl_multi_setopt(self._handle, CurlMOpt.MAXCONNECTS, ffi.new("long *", _MAX_CONNECTIONS))
+
+    def begin(self, curl: Curl, transfer: "Transfer") -> None:
+        """Start a transfer; its callbacks are called from within `step`."""
+        curl._ensure_cacert()
+        self._transfers[curl._curl] = transfer
+        _check(lib.curl_multi_add_handle(self._handle, curl._curl))
+
+    def end(self, curl: Curl) -> None:
+        """Take a transfer out, done or not. Its connection is kept if the answer was read to its end."""
+        if self._transfers.pop(curl._curl, None) is not None:
+            _check(lib.curl_multi_remove_handle(self._handle, curl._curl))
+
+    def step(self, transfer: "Transfer") -> None:
+        """Move bytes; wait for some, if there are none. Raises OverdueError."""
+        _check(lib.curl_multi_perform(self._handle, self._number))
+        while (message := lib.curl_multi_info_read(self._handle, self._number)) != ffi.NULL:
+            if message.msg == _DONE and (done := self._transfers.get(message.easy_handle)):
+                done.finish(message.data.result)
+        if transfer.is_idle():
+            left = _SLICE if self.deadline is None else min(self.deadline - time.monotonic(), _SLICE)
+            if left <= 0:
+                raise OverdueError
+            _check(lib.curl_multi_poll(self._handle, ffi.NULL, 0, int(left * 1000) + 1, self._number))
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._handle is not None:
+            for curl in list(self._transfers):
+                lib.curl_multi_remove_handle(self._handle, curl)
+            self._transfers.clear()
+            lib.curl_multi_cleanup(self._handle)
+            self._handle = None
+
+
+def _check(code: int) -> None:
+    if code:
+        raise CurlError(f"curl_multi: {ffi.string(lib.curl_multi_strerror(code)).decode()}", 0)
+
+
+class Transfer:
+    """An answer on its way. curl_cffi takes it for the queue that its helper thread would fill."""
+
+    def __init__(self, multi: Multi, curl: Curl) -> None:
+        self._multi = multi
+        self._curl = curl
+        self._chunks: list[Any] = []
+        self._code: int | None = None
+        self.failure: Any = None
+
+    def is_idle(self) -> bool:
+        """Whether nothing has come since the last `get`."""
+        return not self._chunks and self._code is None
+
+    def add(self, chunk: bytes) -> int:
+        """Take a piece of the body from libcurl."""
+        self._chunks.append(chunk)
+        return len(chunk)
+
+    def finish(self, code: int) -> None:
+        """Note libcurl's result (CURLcode)."""
+        self._code = code
+
+    def head(self) -> int:
+        """Wait for the first piece of the body, or the end; return libcurl's result so far."""
+        while self.is_idle():
+            self._multi.step(self)
+        return 0 if self._chunks else self._code or 0
+
+    def get(self) -> Any:
+        """Return the next piece of the body, an exception of curl_cffi, or STREAM_END."""
+        while self.is_idle():
+            self._multi.step(self)
+        if self._chunks:
+            return self._chunks.pop(0)
+        return self.error() or STREAM_END
+
+    def error(self) -> Any:
+        """Return what libcurl's result stands for, or None."""
+        if self._code and self.failure is None:
+            error: Any = self._curl._get_error(self._code, "perform")
+            self.failure = code2error(error.code, str(error))(str(error), error.code)
+        return self.failure
+
+    def result(self) -> None:
+        """End the transfer: curl_cffi's word for waiting for its helper thread."""
+        self._multi.end(self._curl)
+
+
+class Session(curl_cffi.requests.Session):  # type: ignore[misc, type-arg]  # untyped for mypy's settings
+    """A session whose streamed requests go through a `Multi`."""
+
+    def __init__(self, multi: Multi, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._multi = multi
+
+    def _request_once(self, method: Any, url: str, **asked: Any) -> Any:
+        """As curl_cffi's with `stream=True`, which is all that yt-dlp asks for."""
+        # What yt-dlp has set on the session's own handle is for this request.
+        curl = self.curl.duphandle()
+        self.curl.reset()
+        transfer = Transfer(self._multi, curl)
+        headers = asked.get("headers")
+        request, _, head, *_ = set_curl_options(
+            curl,
+            method=method,
+            url=url,
+            params_list=[None, None],
+            data=asked.get("data"),
+            headers_list=[None, headers],
+            cookies_list=[self._cookies, None],
+            timeout=asked.get("timeout"),
+            max_redirects=asked["max_redirects"],
+            proxies_list=[None, None],
+            verify_list=[True, asked.get("verify")],
+            accept_encoding="gzip, deflate, br",
+            impersonate=asked.get("impersonate"),
+            interface=asked.get("interface"),
+            stream=True,
+            content_callback=None,
+            queue_class=lambda: transfer,
+            event_class=_Flag,
+            curl_options=self.curl_options,
+        )
+        curl.setopt(CurlOpt.WRITEFUNCTION, transfer.add)
+        try:
+            self._multi.begin(curl, transfer)
+            code = transfer.head()
+            response = self._parse_response(curl, None, head, "utf-8", False)
+            response.request = request
+            if code:
+                error = transfer.error()
+                error.response = response
+                raise error
+        except BaseException:
+            self._multi.end(curl)
+            curl.close()
+            raise
+        response.stream_task = transfer
+        response.queue = transfer
+        return response
+
+
+class _Flag:
+    """In place of the events by which curl_cffi and its helper thread talk."""
+
+    def set(self) -> None: ...
+
+    def is_set(self) -> bool:
+        return False

@@ -1,0 +1,152 @@
+//! What pages were found to hold, for a while: at most `CACHE_TTL`, and never up to the end of a link.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use moka::Expiry;
+use moka::sync::Cache as Moka;
+
+use super::{Ask, ExtractError, Extraction, PageErrorKind};
+
+/// How long before its links end an extraction is not handed out any more: who gets a link wants to use it.
+const MARGIN: Duration = Duration::from_secs(60);
+/// How long a page that is not there is remembered as such, at most: one that is deleted stays so, but what is
+/// private today may be public soon.
+const NEGATIVE_TTL: Duration = Duration::from_secs(30);
+/// What an entry takes beside the texts in it, in bytes, roughly.
+const OVERHEAD: usize = 1024;
+
+/// Settings of the cache.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheSettings {
+    /// Longest life of an entry; zero for no cache.
+    pub ttl: Duration,
+    /// Most entries.
+    pub entries: u64,
+    /// Most bytes of all entries together, roughly.
+    pub bytes: u64,
+}
+
+/// An extraction, and what was made of it once for all who ask.
+#[derive(Debug)]
+pub struct Extracted<S> {
+    /// Different for each extraction of this process.
+    pub number: u64,
+    /// What the page holds.
+    pub extraction: Extraction,
+    /// What `seal` made of it.
+    pub sealed: S,
+    /// Size of all this in bytes, roughly.
+    pub(super) bytes: usize,
+}
+
+/// How an extraction ended, for everybody who waits for it.
+pub(super) type Outcome<S> = Result<Arc<Extracted<S>>, ExtractError>;
+
+struct Kept<S> {
+    outcome: Outcome<S>,
+    made: Instant,
+    life: Duration,
+}
+
+impl<S> Clone for Kept<S> {
+    fn clone(&self) -> Self {
+        Self { outcome: self.outcome.clone(), made: self.made, life: self.life }
+    }
+}
+
+struct Life;
+
+impl<S> Expiry<Ask, Kept<S>> for Life {
+    fn expire_after_create(&self, _: &Ask, kept: &Kept<S>, _: Instant) -> Option<Duration> {
+        Some(kept.life)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Ask,
+        kept: &Kept<S>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(kept.life)
+    }
+}
+
+/// Outcomes by what was asked for.
+pub(super) struct Cache<S> {
+    kept: Moka<Ask, Kept<S>>,
+    ttl: Duration,
+}
+
+impl<S: Send + Sync + 'static> Cache<S> {
+    pub(super) fn new(settings: &CacheSettings) -> Self {
+        // moka bounds a cache by weight or by number; a least weight does both.
+        let least = u32::try_from(settings.bytes / settings.entries.max(1)).unwrap_or(u32::MAX);
+        let weigh = move |ask: &Ask, kept: &Kept<S>| {
+            let bytes = kept.outcome.as_ref().map_or(0, |extracted| extracted.bytes);
+            let bytes = bytes + ask.page.as_str().len() + OVERHEAD;
+            u32::try_from(bytes).unwrap_or(u32::MAX).max(least)
+        };
+        let kept = Moka::builder().max_capacity(settings.bytes).weigher(weigh).expire_after(Life).build();
+        Self { kept, ttl: settings.ttl }
+    }
+
+    /// What is known, if it is not older than `age`.
+    pub(super) fn get(&self, ask: &Ask, age: Duration) -> Option<Outcome<S>> {
+        if self.ttl.is_zero() {
+            return None;
+        }
+        let kept = self.kept.get(ask)?;
+        (kept.made.elapsed() <= age).then_some(kept.outcome)
+    }
+
+    /// Keeps an outcome for as long as it may be handed out, if that is at all.
+    pub(super) fn put(&self, ask: Ask, outcome: &Outcome<S>) {
+        let life = match outcome {
+            Ok(extracted) => life(extracted.extraction.expires_at, self.ttl),
+            Err(error) if is_definite(error) => self.ttl.min(NEGATIVE_TTL),
+            // Whatever is known stays known.
+            Err(_) => return,
+        };
+        if life.is_zero() {
+            self.kept.invalidate(&ask);
+        } else {
+            self.kept.insert(ask, Kept { outcome: outcome.clone(), made: Instant::now(), life });
+        }
+    }
+}
+
+fn life(expires_at: Option<u64>, ttl: Duration) -> Duration {
+    let Some(expires_at) = expires_at else { return ttl };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    ttl.min(Duration::from_secs(expires_at).saturating_sub(now).saturating_sub(MARGIN))
+}
+
+/// Whether asking again soon would be answered alike.
+fn is_definite(error: &ExtractError) -> bool {
+    use PageErrorKind::*;
+    let ExtractError::Page(error) = error else { return false };
+    matches!(
+        error.kind,
+        NotFound | Private | LoginRequired | GeoRestricted | AgeRestricted | UnsupportedUrl
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_entry_outlives_its_links() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let ttl = Duration::from_secs(300);
+        let lives = |expires_at| life(expires_at, ttl).as_secs();
+        assert_eq!(lives(None), 300);
+        assert_eq!(lives(Some(now + 3600)), 300);
+        assert!((138..=140).contains(&lives(Some(now + 200))));
+        assert_eq!(lives(Some(now + 60)), 0);
+        assert_eq!(lives(Some(now - 1)), 0);
+        assert_eq!(lives(Some(0)), 0);
+    }
+}

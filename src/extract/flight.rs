@@ -1,0 +1,67 @@
+//! One extraction for all who ask for the same at the same time.
+//!
+//! A flight is a task of its own, so that nobody's leaving ends it for the others. One that everybody has left is
+//! taken out of the queue, if no worker has begun it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::Ask;
+use super::cache::Outcome;
+
+/// Flights under way, by what was asked for.
+pub(super) struct Flights<S>(Mutex<HashMap<Ask, Announce<S>>>);
+
+/// The task's end of a flight.
+pub(super) type Announce<S> = watch::Sender<Option<Outcome<S>>>;
+
+/// A passenger's end of a flight.
+pub(super) struct Aboard<S>(watch::Receiver<Option<Outcome<S>>>);
+
+impl<S> Aboard<S> {
+    /// Waits for the outcome; none where the task was lost.
+    pub(super) async fn landed(mut self) -> Option<Outcome<S>> {
+        self.0.wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
+
+impl<S> Default for Flights<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<S> Flights<S> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ask, Announce<S>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Boards the flight that is under way; where there is none, the second part is a new one's, to be flown.
+    pub(super) fn board(&self, ask: &Ask) -> (Aboard<S>, Option<Announce<S>>) {
+        let mut flights = self.lock();
+        if let Some(flight) = flights.get(ask) {
+            return (Aboard(flight.subscribe()), None);
+        }
+        let (announce, aboard) = watch::channel(None);
+        flights.insert(ask.clone(), announce.clone());
+        (Aboard(aboard), Some(announce))
+    }
+
+    /// Gives a flight up that nobody is aboard, if `withdraw` can still call it off. Nobody can board it meanwhile.
+    pub(super) fn abandon(&self, ask: &Ask, announce: &Announce<S>, withdraw: impl FnOnce() -> bool) -> bool {
+        let mut flights = self.lock();
+        let abandoned = announce.is_closed() && withdraw();
+        if abandoned {
+            flights.remove(ask);
+        }
+        abandoned
+    }
+
+    /// Ends a flight: who asks from here on finds the cache, or a new one.
+    pub(super) fn land(&self, ask: &Ask, announce: &Announce<S>, outcome: Outcome<S>) {
+        self.lock().remove(ask);
+        announce.send_replace(Some(outcome));
+    }
+}

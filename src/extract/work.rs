@@ -1,0 +1,74 @@
+//! What a worker does with its jobs, and how Python's answers are read.
+
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::pool::{Call, Worker};
+use super::python::{Interpreter, PythonError};
+use super::{ExtractError, PageError, PageErrorKind, bug};
+
+/// Tagged JSON, as `pyenv/sluice/session.py` writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome<T> {
+    Ok(T),
+    Error(PageError),
+}
+
+#[derive(Deserialize)]
+struct Tagged<T> {
+    #[serde(flatten)]
+    outcome: Outcome<T>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Selected {
+    pub(super) format_ids: Vec<String>,
+}
+
+/// Reads Python's answer, and passes its log on.
+pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, ExtractError> {
+    let tagged: Tagged<T> = serde_json::from_str(answer).map_err(bug)?;
+    for warning in tagged.warnings {
+        tracing::warn!(target: "yt_dlp", "{warning}");
+    }
+    match tagged.outcome {
+        Outcome::Ok(value) => Ok(value),
+        Outcome::Error(PageError { kind: PageErrorKind::Internal, message, trace, .. }) => {
+            Err(bug(format!("{message} at {}", trace.unwrap_or_default())))
+        }
+        Outcome::Error(error) => Err(ExtractError::Page(error)),
+    }
+}
+
+/// The life of a worker: a session of its own, kept for all its jobs.
+pub(super) fn live(interpreter: Interpreter, worker: &Worker) -> Result<(), PythonError> {
+    interpreter.with_session(|session| {
+        session.warm()?;
+        worker.ready(session.thread());
+        while let Some(job) = session.detached(|| worker.next()) {
+            let result = match &job.call {
+                Call::Extract { url, offset, limit } => {
+                    let left = job.deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+                    let options = serde_json::json!({"timeout": left, "offset": offset, "limit": limit});
+                    session.extract(url, &options.to_string())
+                }
+                Call::Select { formats, selector } => session.select(formats, selector),
+            };
+            // From here on nobody may stop this thread: it has the interpreter's lock, and the job ends before it
+            // gives it up.
+            session.unstop();
+            let broken = result.as_ref().err().map(ToString::to_string);
+            job.answer(result.map_err(|error| error.to_string()));
+            if let Some(error) = broken {
+                // An exception in the wrong place: the session may be half done with something.
+                return Err(PythonError::Raised(error));
+            }
+        }
+        Ok(())
+    })?
+}
