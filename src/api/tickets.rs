@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::filename::{Subject, Template, name};
+use super::filename::{Part, Subject, Template, name};
 use super::{Api, ApiError, filename};
 use crate::extract::{Extraction, PageUrl};
 use crate::ticket::{Item, Link, Ticket};
@@ -60,17 +60,24 @@ pub(super) fn named(
             Some(format) => Subject::format(page, &format.info),
             None => Subject::other(page, None, ""),
         },
-        Item::Thumbnail => Subject::other(page, None, filename::ext_of(&link.url).unwrap_or("jpg")),
-        Item::Subtitle { language, ext } => Subject::other(page, Some(language), ext),
+        Item::Thumbnail | Item::Image(_) | Item::Avatar(_) => {
+            Subject::other(page, part(item), filename::ext_of(&link.url).unwrap_or("jpg"))
+        }
+        Item::Subtitle { ext, .. } => Subject::other(page, part(item), ext),
     };
     name(&subject, template)
 }
 
 /// The name that a literal template gives to an item that has one already.
 pub(super) fn renamed(item: &Item, filename: &str, literal: &Template) -> String {
-    let language = match item {
-        Item::Subtitle { language, .. } => Some(language.as_str()),
+    filename::renamed(filename, part(item), literal)
+}
+
+fn part(item: &Item) -> Option<Part<'_>> {
+    match item {
         Item::Format(_) | Item::Thumbnail => None,
-    };
-    filename::renamed(filename, language, literal)
+        Item::Image(index) => Some(Part::Number(index.saturating_add(1))),
+        Item::Avatar(_) => Some(Part::Word("avatar")),
+        Item::Subtitle { language, .. } => Some(Part::Language(language)),
+    }
 }

@@ -23,7 +23,7 @@ pub use pool::PoolStats;
 use pool::{Answer, Call, Pool, Priority, Refused, Worker};
 use python::Interpreter;
 use renew::Renewals;
-pub use types::{Entry, Extraction, Format, FormatInfo, Kind, Metadata, Subtitle};
+pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
