@@ -8,6 +8,7 @@ import pytest
 from conftest import VIDEO, tiktok_item, tiktok_page
 
 PHOTO = VIDEO.replace("/video/", "/photo/")
+SHARED = PHOTO.replace("tiktok.com/@someone", "tiktokv.com/share")
 
 
 def extract(session, url=PHOTO):
@@ -41,7 +42,7 @@ def answer(start, stage, item, url=PHOTO):
     return extract(start(), url)
 
 
-@pytest.mark.parametrize("url", [PHOTO, VIDEO, PHOTO + "?lang=en", PHOTO.replace("@someone", "@")])
+@pytest.mark.parametrize("url", [PHOTO, VIDEO, PHOTO + "?lang=en", PHOTO.replace("@someone", "@"), SHARED])
 def test_a_photo_post(start, stage, url):
     stage.page(VIDEO.replace("@someone", "@_"), tiktok_page(photo_item()))
     ok = answer(start, stage, photo_item(), url)["ok"]

@@ -23,8 +23,8 @@ _AUTHOR = ("authorInfo", "author")  # either; the second is what pages have toda
 class _PhotoTikTokIE(TikTokIE, plugin_name="sluice"):  # type: ignore[call-arg]  # yt-dlp has no types
     _VALID_URL = (
         TikTokIE._VALID_URL,
-        # Its page holds no more than the one at /video/, which is what is asked for.
-        r"https?://www\.tiktok\.com/@(?P<user_id>[\w\.-]+)?/photo/(?P<id>\d+)",
+        # The page at /video/ holds the same; it is what the stock code asks for.
+        r"https?://www\.tiktokv?\.com/(?:share|@(?P<user_id>[\w\.-]+)?)/photo/(?P<id>\d+)",
     )
 
     def _parse_aweme_video_web(self, aweme_detail: dict[str, Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
