@@ -64,6 +64,18 @@ pub struct Link {
     pub chunk: Option<NonZeroU64>,
 }
 
+/// TikTok's names for the sizes of an author's picture, the smallest first.
+#[derive(Debug, Clone, Copy, PartialEq, Hash, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AvatarSize {
+    /// About 100 pixels square.
+    Thumb,
+    /// About 720 pixels square.
+    Medium,
+    /// About 1080 pixels square.
+    Larger,
+}
+
 /// Which part of an extraction a ticket names, so that it can be had again from the page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +84,10 @@ pub enum Item {
     Format(String),
     /// The page's thumbnail.
     Thumbnail,
+    /// One of a photo post's images, counted from 0.
+    Image(u32),
+    /// The author's picture.
+    Avatar(AvatarSize),
     /// The subtitles in a language, as a file with an extension.
     Subtitle {
         /// yt-dlp's language key.

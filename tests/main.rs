@@ -18,6 +18,7 @@ mod lifecycle;
 mod limits;
 mod names;
 mod operations;
+mod photos;
 mod ranges;
 mod resume;
 mod silence;

@@ -41,6 +41,14 @@ fn everything_that_clients_and_scripts_read() {
         (&answer["author"]["nickname"], &answer["author"]["uniqueId"]),
         (&json!("Gate Keeper"), &json!("sluice"))
     );
+    assert_eq!(answer["music_duration"], 61_000);
+    assert_eq!(answer["author"]["signature"], "Water, all day");
+    for size in ["avatar", "avatarThumb", "avatarMedium", "avatarLarger"] {
+        let avatar = client::get(answer["author"][size].as_str().unwrap());
+        assert_eq!((avatar.status, avatar.header("content-type")), (200, Some("image/jpeg")), "{size}");
+    }
+    assert_eq!(fetch(&answer["author"]["avatar"]), fetch(&answer["author"]["avatarLarger"]));
+    assert_ne!(fetch(&answer["author"]["avatar"]), fetch(&answer["author"]["avatarThumb"]));
     assert_eq!(fetch(&answer["audio"]), video.media("audio").sha256());
     let cover = client::get(answer["cover"].as_str().unwrap());
     assert_eq!((cover.status, cover.header("content-type")), (200, Some("image/jpeg")));

@@ -10,13 +10,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import Cookie
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from yt_dlp import YoutubeDL, plugins, version
 from yt_dlp.extractor import gen_extractor_classes, get_info_extractor
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
-from yt_dlp.globals import plugin_dirs
+from yt_dlp.globals import all_plugins_loaded, plugin_dirs
 from yt_dlp.utils import ExtractorError, UnsupportedError
 
 from sluice import handlers
@@ -27,6 +28,9 @@ YT_DLP_VERSION: str = version.__version__
 
 MAX_ENTRIES = 200
 """Entries of a playlist that are listed."""
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+"""The only folder whose plugins are loaded. yt-dlp would also look in the user's, the system's and `sys.path`."""
 
 _MAX_WARNINGS = 20
 _MAX_WARNING = 500  # characters
@@ -147,6 +151,11 @@ class Ydl(YoutubeDL):
         self._ies_instances.clear()
         self.__dict__.pop("_new", None)
 
+    def raise_no_formats(self, info: dict[str, Any], *rest: Any, **kw: Any) -> None:
+        """As yt-dlp's, but a post of photos needs no sound."""
+        if not (info.get("sluice") or {}).get("images"):
+            super().raise_no_formats(info, *rest, **kw)
+
     def save_cookies(self) -> None:
         """Do nothing: cookies are read only."""
 
@@ -188,10 +197,13 @@ def _extractors() -> tuple[type[InfoExtractor], ...]:
 
 def prepare() -> int:
     """Set up what is global in yt-dlp and in Python's library; returns the number of extractors."""
-    plugin_dirs.value = []
+    plugin_dirs.value = [str(PLUGINS)]
     # yt-dlp and libcurl would write the keys of every connection to the file that it names.
     os.environ.pop("SSLKEYLOGFILE", None)
-    plugins.load_all_plugins()
+    os.environ.pop("YTDLP_NO_PLUGINS", None)
+    # Once: a plugin that is loaded again overrides itself.
+    if not all_plugins_loaded.value:
+        plugins.load_all_plugins()
     # Nothing here prints: the libraries' loggers and warnings would, on the server's own output.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")

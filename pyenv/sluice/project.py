@@ -4,28 +4,25 @@ yt-dlp's dicts hold lazy objects, cycles, NaN and whatever else an extractor put
 what is not listed here, or has another type, is absent. Absent means unknown; nothing is ever null.
 """
 
-import math
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from sluice.choose import choose, is_unplayable
 from sluice.cookies import cookies_for
 from sluice.engine import MAX_ENTRIES, Ydl
 from sluice.expiry import expiry
+from sluice.values import count, integer, number, text, texts, web_url
 
 Json = dict[str, Any]
 Convert = Callable[[Any], Any]
 
 MAX_FORMATS = 500
-MAX_TEXT = 20_000  # characters of a description; other texts are shorter
-_MAX_URL = 16_384
+MAX_IMAGES = 100
 _MAX_HEADERS = 32
 _MAX_SUBTITLES = 500  # languages
 _MAX_KEY = 200  # characters of a format's id or a language: they go into tokens
-_MAX_INTEGER = 2**53  # what every reader of JSON holds exactly
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, section 5.1
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
@@ -33,52 +30,6 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
 class NoFormatsError(Exception):
     """A page that holds nothing that may be streamed; the text says why."""
-
-
-def text(value: Any) -> str | None:
-    """Return a non-empty string that UTF-8 can hold, or None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value:
-        return None
-    return value[:MAX_TEXT].encode("utf-8", "replace").decode()
-
-
-def integer(value: Any) -> int | None:
-    """Return a whole number within ±2^53, or None; fractions are cut."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value) if abs(value) <= _MAX_INTEGER else None
-
-
-def count(value: Any) -> int | None:
-    """Return a number of things or bytes, from 0 to 2^53, or None."""
-    number = integer(value)
-    return number if number is not None and number >= 0 else None
-
-
-def number(value: Any) -> float | int | None:
-    """Return a finite number within ±2^53, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value if abs(value) <= _MAX_INTEGER else None
-
-
-def _texts(value: Any) -> list[str] | None:
-    if not isinstance(value, list | tuple):
-        return None
-    return [found for item in value[:50] if (found := text(item))] or None
-
-
-def web_url(value: Any) -> str | None:
-    """Return an http or https URL with a host, or None."""
-    if not isinstance(value, str) or len(value) > _MAX_URL:
-        return None
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return None
-    return text(value) if parts.scheme in ("http", "https") and parts.hostname else None
 
 
 _INFO: Mapping[str, Convert] = {
@@ -97,7 +48,7 @@ _INFO: Mapping[str, Convert] = {
     "comment_count": count,
     "repost_count": count,
     "track": text,
-    "artists": _texts,
+    "artists": texts,
     "album": text,
     "webpage_url": web_url,
     "extractor": text,
@@ -140,6 +91,7 @@ def project(ydl: Ydl, info: Json) -> Json:
     """Return the `Extraction` of a processed info dict.
 
     A playlist has `entries`; anything else has `formats`, best first, and `default` when one of them plays everywhere.
+    A photo post has `images`, and in `formats` its sound, if there is one.
     `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError.
     """
     result = _fields(info, _INFO)
@@ -148,18 +100,39 @@ def project(ydl: Ydl, info: Json) -> Json:
         entries = (_entry(entry) for entry in (info.get("entries") or ())[:MAX_ENTRIES] if entry)
         result["entries"] = [entry for entry in entries if "url" in entry]
     else:
+        _add_post(ydl, info, result)
         _add_media(ydl, info, result)
     thumbnail = _thumbnail(ydl, info)
     if thumbnail:
         result["thumbnail"] = thumbnail
     if isinstance(info.get("is_live"), bool):
         result["is_live"] = info["is_live"]
-    links = [*result.get("formats", ()), *([thumbnail] if thumbnail else ())]
+    links = [*result.get("formats", ()), *result.get("images", ()), *([thumbnail] if thumbnail else ())]
+    links += result.get("avatars", {}).values()
     links += [link for several in result.get("subtitles", {}).values() for link in several]
     times = [found for link in links if (found := expiry(link["url"])) is not None]
     if times:
         result["expires_at"] = min(times)
     return result
+
+
+def _add_post(ydl: Ydl, info: Json, result: Json) -> None:
+    """Add what our plugin found (plugins/sluice/yt_dlp_plugins/extractor/tiktok.py)."""
+    post = info.get("sluice")
+    if not isinstance(post, dict):
+        return
+
+    def link(url: str) -> Json:
+        return _link(ydl, url, _computed_headers(ydl, url, None, info))
+
+    images = [
+        {**link(url), **_fields(image, {"width": count, "height": count})}
+        for image in (post.get("images") or ())[:MAX_IMAGES]
+        if (url := web_url(image.get("url")))
+    ]
+    avatars = {size: link(url) for size, given in (post.get("avatars") or {}).items() if (url := web_url(given))}
+    result.update({key: value for key, value in (("images", images), ("avatars", avatars)) if value})
+    result.update(_fields(post, {"signature": text, "music_duration": count}))
 
 
 def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
@@ -169,13 +142,15 @@ def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
     if given and not free:
         raise NoFormatsError("This video is DRM protected")
     free = [form for form in free if len(str(form.get("format_id"))) <= _MAX_KEY]
-    if not free:
+    if not free and "images" not in result:
         raise NoFormatsError("No video formats found")
     family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
     # yt-dlp sorts from worst to best.
     formats = [_format(ydl, form, family) for form in reversed(free[-MAX_FORMATS:])]
     result["formats"] = formats
-    if all(form.get("vcodec") == "none" for form in formats):
+    if "images" in result:
+        result["kind"] = "photos"
+    elif all(form.get("vcodec") == "none" for form in formats):
         images = all(form.get("acodec") == "none" for form in formats)
         result["kind"] = "photos" if images else "audio"
     else:

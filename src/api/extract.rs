@@ -115,6 +115,16 @@ struct SubtitleView<'a> {
     link: StreamLink,
 }
 
+#[derive(Serialize)]
+struct ImageView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u64>,
+    #[serde(flatten)]
+    link: StreamLink,
+}
+
 /// The contract's `Extraction`.
 #[derive(Serialize)]
 struct ExtractionView<'a> {
@@ -126,6 +136,8 @@ struct ExtractionView<'a> {
     formats: Vec<FormatView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<ImageView>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     subtitles: BTreeMap<&'a str, Vec<SubtitleView<'a>>>,
     #[serde(skip_serializing_if = "<[Entry]>::is_empty")]
@@ -215,11 +227,22 @@ fn view<'a>(
         thumbnail: tickets.link(Item::Thumbnail)?.map(|link| link.stream),
         formats,
         default_format: extraction.default.as_deref(),
+        images: images(tickets)?,
         subtitles: subtitles(tickets)?,
         entries: &extraction.entries,
         expires_at: extraction.expires_at.and_then(rfc3339),
         cached,
     })
+}
+
+fn images(tickets: &Tickets<'_>) -> Result<Vec<ImageView>, ApiError> {
+    let mut views = Vec::new();
+    for (index, image) in (0..).zip(&tickets.extracted.extraction.images) {
+        if let Some(link) = tickets.link(Item::Image(index))? {
+            views.push(ImageView { width: image.width, height: image.height, link });
+        }
+    }
+    Ok(views)
 }
 
 fn subtitles<'a>(tickets: &Tickets<'a>) -> Result<BTreeMap<&'a str, Vec<SubtitleView<'a>>>, ApiError> {

@@ -13,6 +13,8 @@ pub(super) use media_type::{content_type, ext_of};
 pub(super) use template::MAX_TEMPLATE;
 pub(super) use template::{Template, TemplateError};
 
+use std::borrow::Cow;
+
 use crate::extract::{FormatInfo, Metadata};
 
 /// A name where nothing is known that could be one.
@@ -23,43 +25,68 @@ const UNNAMED: &str = "video";
 pub(super) struct Subject<'a> {
     metadata: &'a Metadata,
     format: Option<&'a FormatInfo>,
-    /// Of subtitles, as yt-dlp keys them.
-    subtitles: Option<&'a str>,
+    part: Option<Part<'a>>,
     ext: &'static str,
+}
+
+/// What tells files of one page apart that are no formats; it stands before their extension.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'a> {
+    /// Of subtitles, as yt-dlp keys them.
+    Language(&'a str),
+    /// Of an image among several, from 1.
+    Number(u32),
+    /// Any other.
+    Word(&'static str),
+}
+
+impl<'a> Part<'a> {
+    /// Numbers have two digits at least, so that names sort as the images do.
+    fn text(self) -> Cow<'a, str> {
+        match self {
+            Self::Language(text) | Self::Word(text) => text.into(),
+            Self::Number(number) => format!("{number:02}").into(),
+        }
+    }
 }
 
 impl<'a> Subject<'a> {
     /// One of a page's formats.
     pub(super) fn format(metadata: &'a Metadata, format: &'a FormatInfo) -> Self {
         let ext = media_type::safe_ext(format.ext.as_deref().unwrap_or_default());
-        Self { metadata, format: Some(format), subtitles: None, ext }
+        Self { metadata, format: Some(format), part: None, ext }
     }
 
-    /// Another file of a page: a picture, or subtitles in a language.
-    pub(super) fn other(metadata: &'a Metadata, subtitles: Option<&'a str>, ext: &str) -> Self {
-        Self { metadata, format: None, subtitles, ext: media_type::safe_ext(ext) }
+    /// Another file of a page: a picture, or subtitles.
+    pub(super) fn other(metadata: &'a Metadata, part: Option<Part<'a>>, ext: &str) -> Self {
+        Self { metadata, format: None, part, ext: media_type::safe_ext(ext) }
+    }
+
+    fn with_stem(&self, stem: &str) -> Option<String> {
+        clean::name(stem, self.part.map(Part::text).as_deref(), self.ext)
     }
 }
 
-/// The name that a template gives to a file, or the default one: `title [id].ext`, `title [id].language.ext`.
+/// The name that a template gives to a file, or the default one: `title [id].ext`, `title [id].language.ext`,
+/// `title [id].01.ext`.
 pub(super) fn name(subject: &Subject<'_>, template: Option<&Template>) -> String {
     template
         .and_then(|template| from_template(subject, template))
-        .or_else(|| clean::name(&default_stem(subject.metadata), subject.subtitles, subject.ext))
+        .or_else(|| subject.with_stem(&default_stem(subject.metadata)))
         .unwrap_or_else(|| format!("{UNNAMED}.{}", subject.ext))
 }
 
 /// The name that a literal template gives to a file that has one already; the extension stays.
-pub(super) fn renamed(filename: &str, subtitles: Option<&str>, template: &Template) -> String {
+pub(super) fn renamed(filename: &str, part: Option<Part<'_>>, template: &Template) -> String {
     let ext = filename.rsplit_once('.').map_or("", |(_, ext)| ext);
     let nothing = Metadata::default();
-    let subject = Subject::other(&nothing, subtitles, ext);
+    let subject = Subject::other(&nothing, part, ext);
     from_template(&subject, template).unwrap_or_else(|| filename.to_owned())
 }
 
 /// None where the template comes to nothing.
 fn from_template(subject: &Subject<'_>, template: &Template) -> Option<String> {
-    clean::name(&template.render(subject), subject.subtitles, subject.ext)
+    subject.with_stem(&template.render(subject))
 }
 
 /// As yt-dlp's default template, with the author in place of a title that is not there.
@@ -156,13 +183,25 @@ mod tests {
         let metadata = metadata("T");
         let named = |language: &str, template: Option<&str>| {
             let template = template.map(|template| Template::parse(template).unwrap());
-            name(&Subject::other(&metadata, Some(language), "vtt"), template.as_ref())
+            name(&Subject::other(&metadata, Some(Part::Language(language)), "vtt"), template.as_ref())
         };
         assert_eq!(named("zh-Hans", None), "T [7301].zh-Hans.vtt");
         assert_eq!(named("zh-Hans", Some("%(title)s.%(ext)s")), "T.zh-Hans.vtt");
         assert_eq!(named("../\r\nx", None), "T [7301].__x.vtt");
         assert_eq!(named("\u{200b}", None), "T [7301].vtt");
         assert!(named(&"l".repeat(1000), Some(&"t".repeat(500))).len() <= clean::MAX_NAME);
+    }
+
+    #[test]
+    fn images_say_their_number() {
+        let metadata = metadata("T");
+        let named = |part: Part<'_>, template: Option<&str>| {
+            let template = template.map(|template| Template::parse(template).unwrap());
+            name(&Subject::other(&metadata, Some(part), "webp"), template.as_ref())
+        };
+        assert_eq!(named(Part::Number(1), None), "T [7301].01.webp");
+        assert_eq!(named(Part::Number(100), Some("%(title)s-%(language)s.%(ext)s")), "T-NA.100.webp");
+        assert_eq!(named(Part::Word("avatar"), Some("mine")), "mine.avatar.webp");
     }
 
     #[test]
@@ -194,7 +233,7 @@ mod tests {
     #[test]
     fn a_literal_renames() {
         let renamed = |filename: &str, template: &str| {
-            renamed(filename, Some("en"), &Template::parse(template).unwrap())
+            renamed(filename, Some(Part::Language("en")), &Template::parse(template).unwrap())
         };
         assert_eq!(renamed("T [7].en.vtt", "mine"), "mine.en.vtt");
         assert_eq!(renamed("T [7].en.vtt", "mine.html"), "mine.html.en.vtt");

@@ -50,7 +50,8 @@ impl Api {
 
     pub(super) fn metrics(&self) -> Result<Response<Body>, ApiError> {
         let stats = self.extractor.stats();
-        let sample = Sample { workers: stats.workers, busy: stats.busy, stuck: stats.stuck, queued: stats.queued };
+        let sample =
+            Sample { workers: stats.workers, busy: stats.busy, stuck: stats.stuck, queued: stats.queued };
         let text = self.metrics.text(sample).map_err(ApiError::internal)?;
         let mut response = Response::new(body::full(text));
         response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);

@@ -85,8 +85,12 @@ impl Api {
             Some(selector) => self.extractor.select(extraction, &selector).await?.into_iter().next(),
             None => extraction.default.clone(),
         };
-        let format_id =
-            format_id.ok_or_else(|| not_there("the page has no single file that can be streamed"))?;
+        let format_id = format_id.ok_or_else(|| {
+            not_there(match extraction.images.is_empty() {
+                true => "the page has no single file that can be streamed",
+                false => "this post holds photos and no sound; /extract lists the photos",
+            })
+        })?;
         match tickets::ticket(&ask.page, extraction, Item::Format(format_id.clone()), template) {
             Some(Ticket { page, item, filename, link: Some(link) }) => {
                 Ok((Origin { page, item, link }, filename))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::filename::{Subject, Template, name};
+use super::filename::{Part, Subject, Template, name};
 use super::{Api, ApiError, filename};
 use crate::extract::{Extracted, Extraction, PageUrl, Seal};
 use crate::ticket::{Item, Link, Sealer, Ticket};
@@ -63,8 +63,7 @@ impl Tickets<'_> {
                 None => None,
             },
         };
-        Ok(token
-            .map(|token| StreamLink { stream: format!("{}/stream?data={token}", self.base_url), token }))
+        Ok(token.map(|token| StreamLink { stream: format!("{}/stream?data={token}", self.base_url), token }))
     }
 }
 
@@ -93,17 +92,24 @@ pub(super) fn named(
             Some(format) => Subject::format(page, &format.info),
             None => Subject::other(page, None, ""),
         },
-        Item::Thumbnail => Subject::other(page, None, filename::ext_of(&link.url).unwrap_or("jpg")),
-        Item::Subtitle { language, ext } => Subject::other(page, Some(language), ext),
+        Item::Thumbnail | Item::Image(_) | Item::Avatar(_) => {
+            Subject::other(page, part(item), filename::ext_of(&link.url).unwrap_or("jpg"))
+        }
+        Item::Subtitle { ext, .. } => Subject::other(page, part(item), ext),
     };
     name(&subject, template)
 }
 
 /// The name that a literal template gives to an item that has one already.
 pub(super) fn renamed(item: &Item, filename: &str, literal: &Template) -> String {
-    let language = match item {
-        Item::Subtitle { language, .. } => Some(language.as_str()),
+    filename::renamed(filename, part(item), literal)
+}
+
+fn part(item: &Item) -> Option<Part<'_>> {
+    match item {
         Item::Format(_) | Item::Thumbnail => None,
-    };
-    filename::renamed(filename, language, literal)
+        Item::Image(index) => Some(Part::Number(index.saturating_add(1))),
+        Item::Avatar(_) => Some(Part::Word("avatar")),
+        Item::Subtitle { language, .. } => Some(Part::Language(language)),
+    }
 }

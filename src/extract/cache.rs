@@ -13,6 +13,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// How long a page that is not there is remembered as such, at most: one that is deleted stays so, but what is
 /// private today may be public soon.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
+/// How long an extraction that was made for a stream whose link failed serves others of the same page.
+const RENEWED: Duration = Duration::from_secs(5);
 /// What an entry takes beside the texts in it, in bytes, roughly.
 const OVERHEAD: usize = 1024;
 
@@ -40,18 +42,32 @@ pub struct Extracted<S> {
     pub(super) bytes: usize,
 }
 
+/// What will do for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What is known.
+    Known,
+    /// What has been extracted since links of the page failed.
+    Renewed,
+    /// An extraction that is not over yet.
+    Fresh,
+}
+
 /// How an extraction ended, for everybody who waits for it.
 pub(super) type Outcome<S> = Result<Arc<Extracted<S>>, ExtractError>;
 
 struct Kept<S> {
     outcome: Outcome<S>,
-    made: Instant,
+    /// When it was made for streams whose link failed.
+    renewed: Option<Instant>,
+    /// Whether it may be handed out to those who don't know of that.
+    known: bool,
     life: Duration,
 }
 
 impl<S> Clone for Kept<S> {
     fn clone(&self) -> Self {
-        Self { outcome: self.outcome.clone(), made: self.made, life: self.life }
+        Self { outcome: self.outcome.clone(), renewed: self.renewed, known: self.known, life: self.life }
     }
 }
 
@@ -92,27 +108,34 @@ impl<S: Send + Sync + 'static> Cache<S> {
         Self { kept, ttl: settings.ttl }
     }
 
-    /// What is known, if it is not older than `age`.
-    pub(super) fn get(&self, ask: &Ask, age: Duration) -> Option<Outcome<S>> {
-        if self.ttl.is_zero() {
-            return None;
-        }
+    /// What is known, if it will do.
+    pub(super) fn get(&self, ask: &Ask, wanted: Wanted) -> Option<Outcome<S>> {
         let kept = self.kept.get(ask)?;
-        (kept.made.elapsed() <= age).then_some(kept.outcome)
+        let does = match wanted {
+            Wanted::Known => kept.known,
+            Wanted::Renewed => kept.renewed.is_some_and(|made| made.elapsed() < RENEWED),
+            Wanted::Fresh => false,
+        };
+        does.then_some(kept.outcome)
     }
 
     /// Keeps an outcome for as long as it may be handed out, if that is at all.
-    pub(super) fn put(&self, ask: Ask, outcome: &Outcome<S>) {
+    pub(super) fn put(&self, ask: Ask, wanted: Wanted, outcome: &Outcome<S>) {
+        let renewed = (wanted == Wanted::Renewed).then(Instant::now);
         let life = match outcome {
             Ok(extracted) => life(extracted.extraction.expires_at, self.ttl),
             Err(error) if is_definite(error) => self.ttl.min(NEGATIVE_TTL),
+            Err(_) if renewed.is_some() => Duration::ZERO,
             // Whatever is known stays known.
             Err(_) => return,
         };
+        // Even where nothing is to be kept: a page whose links all fail must not cost one for each of its streams.
+        let known = !life.is_zero();
+        let life = if renewed.is_some() { life.max(RENEWED) } else { life };
         if life.is_zero() {
             self.kept.invalidate(&ask);
         } else {
-            self.kept.insert(ask, Kept { outcome: outcome.clone(), made: Instant::now(), life });
+            self.kept.insert(ask, Kept { outcome: outcome.clone(), renewed, known, life });
         }
     }
 }
@@ -127,10 +150,7 @@ fn life(expires_at: Option<u64>, ttl: Duration) -> Duration {
 fn is_definite(error: &ExtractError) -> bool {
     use PageErrorKind::*;
     let ExtractError::Page(error) = error else { return false };
-    matches!(
-        error.kind,
-        NotFound | Private | LoginRequired | GeoRestricted | AgeRestricted | UnsupportedUrl
-    )
+    matches!(error.kind, NotFound | Private | LoginRequired | GeoRestricted | AgeRestricted | UnsupportedUrl)
 }
 
 #[cfg(test)]

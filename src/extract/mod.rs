@@ -23,7 +23,7 @@ use crate::egress::Proxy;
 use crate::telemetry::Metrics;
 use crate::ticket::{Item, Link};
 
-use cache::{Cache, Outcome};
+use cache::{Cache, Outcome, Wanted};
 pub use cache::{CacheSettings, Extracted};
 pub use error::{ExtractError, PageError, PageErrorKind};
 use flight::{Announce, Flights};
@@ -32,12 +32,10 @@ pub use pool::PoolStats;
 use pool::{Answer, Call, Pending, Pool, Priority, Refused};
 use pulse::Pulse;
 use python::Interpreter;
-pub use types::{Entry, Extraction, Format, FormatInfo, Kind, Metadata, Subtitle};
+pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
 /// Most entries of a playlist in one answer.
 pub const MAX_ENTRIES: u32 = 200;
-/// How long an extraction serves streams whose link failed: a page whose links all fail must not cost one for each.
-const RENEWED: Duration = Duration::from_secs(5);
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
@@ -163,33 +161,32 @@ impl<S: Send + Sync + 'static> Extractor<S> {
 
     /// What a page holds; `fresh` asks the site even where that is known.
     pub async fn extract(&self, ask: &Ask, fresh: bool) -> Result<Found<S>, ExtractError> {
-        let age = if fresh { Duration::ZERO } else { Duration::MAX };
-        self.find(ask, age, Priority::Ordinary).await
+        self.find(ask, if fresh { Wanted::Fresh } else { Wanted::Known }).await
     }
 
     /// The link that an item of a page has now, ahead of new jobs: what it had before does not work any more.
     pub async fn renew(&self, page: &str, item: &Item) -> Result<Link, RenewError> {
         let ask = Ask::new(PageUrl::parse(page)?);
-        let found = self.find(&ask, RENEWED, Priority::Urgent).await?;
+        let found = self.find(&ask, Wanted::Renewed).await?;
         found.extracted.extraction.link(item).cloned().ok_or(RenewError::Gone)
     }
 
-    async fn find(&self, ask: &Ask, age: Duration, priority: Priority) -> Result<Found<S>, ExtractError> {
+    async fn find(&self, ask: &Ask, wanted: Wanted) -> Result<Found<S>, ExtractError> {
         let inner = &self.0;
-        if let Some(outcome) = inner.known(ask, age) {
+        if let Some(outcome) = inner.known(ask, wanted) {
             return outcome.map(|extracted| Found { extracted, cached: true });
         }
         let (aboard, new) = inner.flights.board(ask);
         match new {
             None => inner.metrics.extraction_found("flight"),
             // One may have landed since the first look.
-            Some(announce) => match inner.known(ask, age) {
+            Some(announce) => match inner.known(ask, wanted) {
                 Some(outcome) => {
                     inner.flights.land(ask, &announce, outcome.clone());
                     return outcome.map(|extracted| Found { extracted, cached: true });
                 }
                 None => {
-                    let flight = Arc::clone(inner).fly(ask.clone(), announce, priority);
+                    let flight = Arc::clone(inner).fly(ask.clone(), announce, wanted);
                     tokio::spawn(flight.in_current_span());
                 }
             },
@@ -251,17 +248,21 @@ pub enum RenewError {
 }
 
 impl<S: Send + Sync + 'static> Inner<S> {
-    fn known(&self, ask: &Ask, age: Duration) -> Option<Outcome<S>> {
-        let outcome = self.cache.get(ask, age)?;
+    fn known(&self, ask: &Ask, wanted: Wanted) -> Option<Outcome<S>> {
+        let outcome = self.cache.get(ask, wanted)?;
         self.metrics.extraction_found("cache");
         Some(outcome)
     }
 
     /// Extracts, and tells everybody who is aboard.
-    async fn fly(self: Arc<Self>, ask: Ask, announce: Announce<S>, priority: Priority) {
+    async fn fly(self: Arc<Self>, ask: Ask, announce: Announce<S>, wanted: Wanted) {
         let started = Instant::now();
-        let call =
-            Call::Extract { url: ask.page.as_str().to_owned(), offset: ask.offset, limit: ask.limit };
+        let priority = match wanted {
+            // A stream waits in its middle.
+            Wanted::Renewed => Priority::Urgent,
+            Wanted::Known | Wanted::Fresh => Priority::Ordinary,
+        };
+        let call = Call::Extract { url: ask.page.as_str().to_owned(), offset: ask.offset, limit: ask.limit };
         let outcome = match self.submit(call, priority, started + self.timeout) {
             Err(error) => Err(error),
             Ok(job) => match self.wait(&ask, &announce, job, started + self.timeout).await {
@@ -276,7 +277,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if let Err(error @ ExtractError::Page(_)) = &outcome {
             tracing::debug!(%error, "the page was not extracted");
         }
-        self.cache.put(ask.clone(), &outcome);
+        self.cache.put(ask.clone(), wanted, &outcome);
         self.flights.land(&ask, &announce, outcome);
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ticket::{Item, Link};
+use crate::ticket::{AvatarSize, Item, Link};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +183,20 @@ pub struct Subtitle {
     pub link: Link,
 }
 
+/// An image of a photo post.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Image {
+    /// Pixels.
+    #[serde(default)]
+    pub width: Option<u64>,
+    /// Pixels.
+    #[serde(default)]
+    pub height: Option<u64>,
+    /// Where it is.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
 /// A page of a playlist.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
@@ -213,6 +227,18 @@ pub struct Extraction {
     /// Picture of the page.
     #[serde(default)]
     pub thumbnail: Option<Link>,
+    /// Of a photo post, whose `formats` are its sound alone.
+    #[serde(default)]
+    pub images: Vec<Image>,
+    /// The author's picture.
+    #[serde(default)]
+    pub avatars: BTreeMap<AvatarSize, Link>,
+    /// What the author says of themselves.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// Seconds of the music that the post takes its sound from.
+    #[serde(default)]
+    pub music_duration: Option<u64>,
     /// By language.
     #[serde(default)]
     pub subtitles: BTreeMap<String, Vec<Subtitle>>,
@@ -236,7 +262,9 @@ impl Extraction {
         let subtitles = self.subtitles.iter().flat_map(|(language, files)| {
             files.iter().map(|file| Item::Subtitle { language: language.clone(), ext: file.ext.clone() })
         });
-        formats.chain([Item::Thumbnail]).chain(subtitles)
+        let images = (0..).zip(&self.images).map(|(index, _)| Item::Image(index));
+        let avatars = self.avatars.keys().map(|size| Item::Avatar(*size));
+        formats.chain([Item::Thumbnail]).chain(images).chain(avatars).chain(subtitles)
     }
 
     /// Where an item of this page is, if it is one plain file.
@@ -244,6 +272,8 @@ impl Extraction {
         match item {
             Item::Format(id) => self.format(id).filter(|format| format.single).map(|format| &format.link),
             Item::Thumbnail => self.thumbnail.as_ref(),
+            Item::Image(index) => self.images.get(usize::try_from(*index).ok()?).map(|image| &image.link),
+            Item::Avatar(size) => self.avatars.get(size),
             Item::Subtitle { language, ext } => {
                 let files = self.subtitles.get(language)?;
                 files.iter().find(|file| file.ext == *ext).map(|file| &file.link)

@@ -36,6 +36,17 @@ fn opens_what_it_sealed() {
 }
 
 #[test]
+fn every_item_comes_back() {
+    let sealer = sealer("a secret of some length", 60);
+    let subtitle = Item::Subtitle { language: "en".into(), ext: "vtt".into() };
+    for item in [Item::Thumbnail, Item::Image(99), Item::Avatar(AvatarSize::Larger), subtitle] {
+        let ticket = Ticket { item, ..ticket() };
+        let token = sealer.seal(&ticket).unwrap().unwrap();
+        assert_eq!(sealer.open(&token).unwrap(), ticket);
+    }
+}
+
+#[test]
 fn refuses_damage_in_any_character() {
     let sealer = sealer("a secret of some length", 60);
     let token = sealer.seal(&ticket()).unwrap().unwrap();

@@ -52,7 +52,9 @@ impl From<ExtractError> for ApiError {
                 answer
             }
             ExtractError::Timeout(_) => Self::new(Code::ExtractionTimeout, error.to_string()),
-            ExtractError::Overloaded | ExtractError::Stalled => Self::new(Code::Overloaded, error.to_string()),
+            ExtractError::Overloaded | ExtractError::Stalled => {
+                Self::new(Code::Overloaded, error.to_string())
+            }
             ExtractError::Closed => Self::new(Code::Draining, error.to_string()),
             ExtractError::Bug(error) => Self::internal(error),
         }

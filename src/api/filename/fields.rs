@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Subject, clean};
+use super::{Part, Subject, clean};
 use crate::extract::FormatInfo;
 
 /// Latest time that has a date: the end of the year 9999, in Unix seconds.
@@ -77,7 +77,10 @@ pub(super) fn value(subject: &Subject<'_>, name: &str) -> Option<Value> {
         "album" => text(&page.album),
         "extractor" => text(&page.extractor),
         "ext" => Some(Value::of_text(subject.ext)),
-        "language" if subject.subtitles.is_some() => subject.subtitles.map(Value::of_text),
+        "language" if subject.format.is_none() => match subject.part? {
+            Part::Language(language) => Some(Value::of_text(language)),
+            Part::Number(_) | Part::Word(_) => None,
+        },
         _ => of_format(subject.format?, name),
     }
 }
@@ -207,7 +210,7 @@ mod tests {
         assert_eq!(of(|it| it.vcodec = Some("none".into())).as_deref(), Some("audio only"));
         assert_eq!(of(|it| it.width = None).as_deref(), Some("1024p"));
         assert_eq!(of(|it| (it.width, it.height) = (None, None)), None);
-        let subtitles = Subject::other(&page, Some("zh"), "vtt");
+        let subtitles = Subject::other(&page, Some(Part::Language("zh")), "vtt");
         assert_eq!(value(&subtitles, "language"), Some(Value::Text("zh".into())));
         assert_eq!(value(&subtitles, "height"), None);
     }

@@ -108,8 +108,7 @@ impl Worker {
     /// Waits to be called, and tells whether it was in vain.
     fn rest<'a>(&self, mut state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
         state.idle.push(self.seat);
-        let (mut state, waited) =
-            self.wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, waited) = self.wake.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
         // Who calls takes it off; a wait that ends otherwise leaves it there.
         state.idle.retain(|seat| *seat != self.seat);
         (state, waited.timed_out())

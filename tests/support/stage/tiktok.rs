@@ -3,6 +3,7 @@
 //! The shape follows yt-dlp's `tiktok.py` (`_extract_web_formats`, `_parse_aweme_video_web`).
 
 mod page;
+mod photo;
 mod video;
 
 use super::media::Media;
@@ -10,6 +11,7 @@ use super::{Reply, Stage};
 use page::{Item, Rendition};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use photo::Photo;
 pub use video::Video;
 
 /// Where pages live.
@@ -53,6 +55,7 @@ pub struct TikTok {
     size_lie: i64,
     delay: Duration,
     photos: usize,
+    silent: bool,
 }
 
 impl TikTok {
@@ -67,12 +70,17 @@ impl TikTok {
             expires: unix_now() + 6 * 3600,
             ..Item::default()
         };
-        TikTok { item, size: DEFAULT_SIZE, size_lie: 0, delay: Duration::ZERO, photos: 0 }
+        TikTok { item, size: DEFAULT_SIZE, size_lie: 0, delay: Duration::ZERO, photos: 0, silent: false }
     }
 
     /// A post of `count` photos with a sound.
     pub fn photos(id: &str, count: usize) -> TikTok {
         TikTok { photos: count, ..TikTok::video(id) }
+    }
+
+    /// Leaves the sound away.
+    pub fn silent(self) -> TikTok {
+        TikTok { silent: true, ..self }
     }
 
     /// The description, from which yt-dlp takes the title.
@@ -119,6 +127,10 @@ impl TikTok {
         let mut video = self.install_media(stage);
         video.html = page::html(&self.item);
         video.show_page(stage, |reply| reply);
+        if !video.photos.is_empty() {
+            let path = video.path.replace("/video/", "/photo/");
+            stage.play(PAGES, &path, video.page_reply(video.html.clone()));
+        }
         video
     }
 
@@ -146,6 +158,7 @@ impl TikTok {
             delay: self.delay,
             html: String::new(),
             formats: Vec::new(),
+            photos: Vec::new(),
         };
         if self.photos == 0 {
             for (index, (codec, class, bitrate, percent)) in LADDER.into_iter().enumerate() {
@@ -163,8 +176,10 @@ impl TikTok {
             let marked = Media::new(seed + 100, self.size * 11 / 10);
             self.item.download = Some(self.item.media_url(&video.add("download", marked, ""), "video_mp4"));
         }
-        let sound = video.add("audio", Media::new(seed + 101, self.size / 10), "");
-        self.item.music = self.item.media_url(&sound, "audio_mpeg");
+        if !self.silent {
+            let sound = video.add("audio", Media::new(seed + 101, self.size / 10), "");
+            self.item.music = self.item.media_url(&sound, "audio_mpeg");
+        }
         for format in &video.formats {
             video.play(stage, &format.format_id, |reply| reply);
         }
@@ -173,10 +188,11 @@ impl TikTok {
             stage.play(IMAGES, &self.item.image_path(name), Reply::media(&image).content_type("image/jpeg"));
         }
         for index in 0..self.photos {
-            let path = self.item.image_path(&format!("photo{index}"));
-            let photo = Media::new(seed + 300 + index as u64, IMAGE_BYTES * 4);
-            stage.play(IMAGES, &path, Reply::media(&photo).content_type("image/jpeg"));
-            self.item.photos.push(format!("https://{IMAGES}{path}"));
+            let media = Media::new(seed + 300 + index as u64, IMAGE_BYTES * 4);
+            let photo = Photo { media, path: self.item.photo_path(index) };
+            photo.play(stage);
+            self.item.photos.push(self.item.image_url(&photo.path));
+            video.photos.push(photo);
         }
         video
     }
@@ -200,8 +216,13 @@ pub fn login_wall(stage: &Stage, id: &str) -> String {
 
 /// A `vm.tiktok.com` link to `target`. Gives its address.
 pub fn short_link(stage: &Stage, code: &str, target: &str) -> String {
-    stage.play("vm.tiktok.com", &format!("/{code}"), Reply::redirect(301, target));
-    format!("https://vm.tiktok.com/{code}")
+    redirect(stage, "vm.tiktok.com", &format!("/{code}"), 301, target)
+}
+
+/// An address that redirects to `target`. Gives it whole.
+pub fn redirect(stage: &Stage, host: &str, path: &str, status: u16, target: &str) -> String {
+    stage.play(host, path, Reply::redirect(status, target));
+    format!("https://{host}{path}")
 }
 
 fn unix_now() -> u64 {

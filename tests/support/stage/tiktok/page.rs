@@ -9,6 +9,9 @@ const PAGE_BYTES: usize = 213_000;
 /// Entries of the translation table that stands beside the post: about half of the page is JSON.
 const TRANSLATIONS: usize = 1_400;
 
+/// Length of the music that a post takes its sound from.
+const MUSIC_SECONDS: u32 = 61;
+
 /// Images of a post, by the words in their paths.
 pub(super) const IMAGE_NAMES: [&str; 7] =
     ["cover", "origin", "dynamic", "avatar-thumb", "avatar-medium", "avatar-larger", "album"];
@@ -62,9 +65,18 @@ impl Item {
         format!("/tos-useast5-p-0068-tx/{}-{name}.image", self.key)
     }
 
+    /// The path of a photo: some end in what they are.
+    pub(super) fn photo_path(&self, index: usize) -> String {
+        let ext = ["jpeg", "webp", "image"][index % 3];
+        format!("{}~tplv-photomode-image.{ext}", self.image_path(&format!("photo{index}")))
+    }
+
+    pub(super) fn image_url(&self, path: &str) -> String {
+        format!("https://{IMAGES}{path}?x-expires={}&x-signature=stage%3D", self.expires)
+    }
+
     fn image(&self, name: &str) -> String {
-        let expires = self.expires;
-        format!("https://{IMAGES}{}?x-expires={expires}&x-signature=stage%3D", self.image_path(name))
+        self.image_url(&self.image_path(name))
     }
 
     fn author(&self) -> Value {
@@ -136,7 +148,7 @@ impl Item {
                 "authorName": "Sluice Gate",
                 "playUrl": self.music,
                 "coverLarge": self.image("album"),
-                "duration": 15,
+                "duration": MUSIC_SECONDS,
                 "album": "Locks and Weirs",
                 "original": true
             },
@@ -152,8 +164,11 @@ impl Item {
             "privateItem": false
         });
         if !self.photos.is_empty() {
-            let image = |url: &String| json!({"imageURL": {"urlList": [url]}, "imageWidth": 1080, "imageHeight": 1440});
-            let images: Vec<Value> = self.photos.iter().map(image).collect();
+            let image = |(index, url): (usize, &String)| {
+                let spare = url.replace(IMAGES, "p19-sign-va.tiktokcdn.com");
+                json!({"imageURL": {"urlList": [url, spare]}, "imageWidth": 1080, "imageHeight": 1440 + index})
+            };
+            let images: Vec<Value> = self.photos.iter().enumerate().map(image).collect();
             item["imagePost"] = json!({"images": images, "title": self.title});
         }
         item

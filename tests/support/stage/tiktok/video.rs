@@ -2,7 +2,7 @@
 
 use super::super::media::Media;
 use super::super::{Outcome, Reply, Seen, Stage};
-use super::{CDN, CDN_FOLDER, MEDIA_FOLDER, PAGES, status_page};
+use super::{CDN, CDN_FOLDER, MEDIA_FOLDER, PAGES, Photo, status_page};
 use std::time::Duration;
 
 /// A post on the stage.
@@ -17,6 +17,7 @@ pub struct Video {
     pub(super) delay: Duration,
     pub(super) html: String,
     pub(super) formats: Vec<OnStage>,
+    pub(super) photos: Vec<Photo>,
 }
 
 /// One file of a post.
