@@ -14,7 +14,7 @@ def line(name, domain=".tiktok.com", expires="4000000000", prefix=""):
 
 
 def names(file):
-    return sorted(cookie.name for cookie in file.jar())
+    return sorted(cookie.name for cookie in file.cookies())
 
 
 def test_read_again_when_it_changes_and_never_written(tmp_path):

@@ -201,8 +201,8 @@ def test_no_child_processes_and_no_key_log(start, monkeypatch, tmp_path):
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     session = start()
     assert "SSLKEYLOGFILE" not in os.environ
-    with session._ydl(engine.Log()) as ydl:
-        assert ydl.params["js_runtimes"] == {}
+    session.warm()
+    assert session._ydl.params["js_runtimes"] == {}
 
 
 def test_a_bug_tells_its_place_to_the_log_alone(start, monkeypatch):

@@ -19,7 +19,7 @@ EXTENSIONS = {"requests": {}, "curl_cffi": {"impersonate": ImpersonateTarget("ch
 
 
 def fetch(settings, url, **request):
-    with engine.Ydl(settings, ReadOnlyJar(), engine.Log()) as ydl:
+    with engine.Ydl(settings) as ydl:
         response = ydl.urlopen(Request(url, **request))
         try:
             return response.status, response.read() if not url.startswith("wss") else response.recv()
@@ -91,7 +91,7 @@ def test_no_urllib_and_no_way_past_the_proxy(start, stage, monkeypatch):
         monkeypatch.setenv(name, "*")
     stage.page("https://www.example.org/", "hello")
     settings = engine.Settings(stage.proxy, 5)
-    with engine.Ydl(settings, ReadOnlyJar(), engine.Log()) as ydl:
+    with engine.Ydl(settings) as ydl:
         assert sorted(ydl._request_director.handlers) == ["CurlCFFI", "Requests", "Websockets"]
     for url in ("ftp://localhost/x", "file:///etc/passwd", "data:text/plain,x"):
         with pytest.raises(RequestError):
