@@ -17,6 +17,7 @@ from yt_dlp.utils import ExtractorError, UnsupportedError
 
 from sluice import handlers
 from sluice.cookies import ReadOnlyJar
+from sluice.index import Index, load
 from sluice.messages import clean
 
 YT_DLP_VERSION: str = version.__version__
@@ -99,6 +100,8 @@ class Ydl(YoutubeDL):
         """As yt-dlp's, but a hand-off to an extractor that is not there says so by class (UnsupportedError)."""
         if ie_key and ie_key not in self._ies:
             raise UnsupportedError(url)
+        # yt-dlp would ask all of them in order, and compile 1,750 patterns for it.
+        ie_key = ie_key or extractor_index().find(url).ie_key()
         return super().extract_info(url, download, ie_key, *rest, **kw)
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
@@ -130,6 +133,12 @@ def _extractors() -> tuple[type[InfoExtractor], ...]:
     return tuple(ie for ie in gen_extractor_classes() if ie._ENABLED and ie.ie_key() != "Generic")
 
 
+@functools.cache
+def extractor_index() -> Index:
+    """Say which extractor takes a URL; for what nobody takes, UnsupportedURLIE. Only after `prepare`."""
+    return Index((*_extractors(), UnsupportedURLIE), load())
+
+
 def prepare() -> int:
     """Set up what is global in yt-dlp and in Python's library; returns the number of extractors."""
     plugin_dirs.value = []
@@ -143,6 +152,7 @@ def prepare() -> int:
     if not hasattr(InfoExtractor.raise_login_required, "__wrapped__"):
         InfoExtractor.raise_login_required = _marked(InfoExtractor.raise_login_required)
         InfoExtractor._login_hint = lambda *_args, **_kwargs: LOGIN_HINT
+    extractor_index()
     return len(_extractors())
 
 

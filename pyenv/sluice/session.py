@@ -50,11 +50,10 @@ class Session:
         self._selector: Selector | None = None
 
     def warm(self) -> None:
-        """Pay, without the network, what the first extraction would: mainly 1,750 patterns to compile."""
+        """Pay, without the network, what the first extraction would."""
         try:
             with self._ydl(Log()) as ydl:
-                for extractor in ydl._ies.values():
-                    extractor.suitable("https://warm.invalid/")
+                engine.extractor_index().find("https://warm.invalid/")
                 ydl.get_info_extractor("TikTok")
                 ydl._request_director  # noqa: B018  builds the handlers
                 info = ydl.process_ie_result(_sample(), download=False)
