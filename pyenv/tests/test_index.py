@@ -335,6 +335,8 @@ def test_what_matches_gets_through():
         ("return (url := 'x') and super().suitable(url)", False),
         ("url = 'x'; return super().suitable(url)", False),
         ("return A.suitable(url)", False),
+        ("return A.suitable(url) and B.suitable(url)", False),
+        ("return False if A.suitable(url) else B.suitable(url)", False),
         ("return", False),
         ("pass", False),
     ],
