@@ -1,7 +1,6 @@
 """yt-dlp as this server runs it: its options, its extractors, and what it may not do."""
 
 import functools
-import gc
 import io
 import logging
 import os
@@ -22,7 +21,9 @@ from yt_dlp.utils import ExtractorError, UnsupportedError
 
 from sluice import handlers
 from sluice.cookies import ReadOnlyJar
+from sluice.index import Index, load
 from sluice.messages import clean
+from sluice.state import Keeper
 
 YT_DLP_VERSION: str = version.__version__
 
@@ -84,6 +85,8 @@ class Ydl(YoutubeDL):
     def __init__(self, settings: Settings) -> None:
         # In place of a cached property, which would read `cookiefile` and write it back at the end.
         self.cookiejar = ReadOnlyJar()
+        self._keeper = Keeper(extractor_index().stateful, extractor_index().changed)
+        self._deadline: float | None = None
         super().__init__(
             {
                 "cachedir": False,
@@ -119,9 +122,15 @@ class Ydl(YoutubeDL):
         for name, value in self._new.items():
             self.__dict__[name] = _copied(value)
         self.params |= {"logger": job.log, "playliststart": job.offset + 1, "playlistend": job.offset + job.limit}
+        self._deadline = job.deadline
         self.cookiejar.restore(job.cookies)
         for handler in self._request_director.handlers.values():
             handler.begin(job.deadline)
+
+    def end(self) -> None:
+        """End the job: let others have what only one may."""
+        self._keeper.over()
+        self._ies_instances.clear()
 
     def add_default_info_extractors(self) -> None:
         """Take every extractor but the generic one: a page that only it would take is not for this process."""
@@ -131,14 +140,18 @@ class Ydl(YoutubeDL):
         """Return this job's instance of an extractor."""
         extractor = self._ies_instances.get(ie_key)
         if extractor is None:
-            extractor = self._ies_instances[ie_key] = get_info_extractor(ie_key)()
+            extractor = UnsupportedURLIE() if ie_key == "UnsupportedURL" else get_info_extractor(ie_key)()
+            self._keeper.made(extractor, self._deadline)
             extractor.set_downloader(self)
+            self._ies_instances[ie_key] = extractor
         return extractor
 
     def extract_info(self, url: str, download: bool = True, ie_key: str | None = None, *rest: Any, **kw: Any) -> Any:
         """As yt-dlp's, but a hand-off to an extractor that is not there says so by class (UnsupportedError)."""
         if ie_key and ie_key not in self._ies:
             raise UnsupportedError(url)
+        # yt-dlp would ask all of them in order, and compile 1,750 patterns for it.
+        ie_key = ie_key or extractor_index().find(url).ie_key()
         return super().extract_info(url, download, ie_key, *rest, **kw)
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
@@ -147,8 +160,8 @@ class Ydl(YoutubeDL):
 
     def close(self) -> None:
         """Close connections, and let go of the extractors: the circle would keep all this until a full collection."""
+        self.end()
         super().close()
-        self._ies_instances.clear()
         self.__dict__.pop("_new", None)
 
     def raise_no_formats(self, info: dict[str, Any], *rest: Any, **kw: Any) -> None:
@@ -164,7 +177,7 @@ class Ydl(YoutubeDL):
         return info_dict
 
 
-_KEPT = {"cookiejar", "_request_director", "_new"}
+_KEPT = {"cookiejar", "_deadline", "_keeper", "_new", "_request_director"}
 """What `Ydl.begin` does not make anew."""
 
 
@@ -186,13 +199,18 @@ def _no_choice(_context: dict[str, Any]) -> list[dict[str, Any]]:
 @functools.cache
 def _catalog() -> Mapping[str, type[InfoExtractor]]:
     """Extractors by key, in yt-dlp's order; one for all sessions, so read only."""
-    last = UnsupportedURLIE()
-    return MappingProxyType({ie.ie_key(): ie for ie in (*_extractors(), last)})
+    return MappingProxyType({ie.ie_key(): ie for ie in (*_extractors(), UnsupportedURLIE)})
 
 
 @functools.cache
 def _extractors() -> tuple[type[InfoExtractor], ...]:
     return tuple(ie for ie in gen_extractor_classes() if ie._ENABLED and ie.ie_key() != "Generic")
+
+
+@functools.cache
+def extractor_index() -> Index:
+    """Say which extractor takes a URL; for what nobody takes, UnsupportedURLIE. Only after `prepare`."""
+    return Index((*_extractors(), UnsupportedURLIE), load())
 
 
 def prepare() -> int:
@@ -211,6 +229,7 @@ def prepare() -> int:
     if not hasattr(InfoExtractor.raise_login_required, "__wrapped__"):
         InfoExtractor.raise_login_required = _marked(InfoExtractor.raise_login_required)
         InfoExtractor._login_hint = lambda *_args, **_kwargs: LOGIN_HINT
+    extractor_index()
     return len(_extractors())
 
 

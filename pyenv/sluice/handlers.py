@@ -6,7 +6,6 @@ connections alone.
 """
 
 import contextlib
-import functools
 import socket
 import ssl
 import threading
@@ -18,7 +17,6 @@ import urllib3.connection
 import urllib3.connectionpool
 from curl_cffi.const import CurlOpt
 from yt_dlp.networking import _curlcffi, _requests, _websockets
-from yt_dlp.networking._helper import make_ssl_context
 
 from sluice import trust
 from sluice.transfer import Multi, OverdueError, Session
@@ -57,7 +55,7 @@ class RequestsRH(_Kept, _requests.RequestsRH):
 
     def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> ssl.SSLContext:
         legacy = self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
-        return _ssl_context(trust.where(), bool(legacy))
+        return trust.context(bool(legacy))
 
 
 class WebsocketsRH(_Kept, _websockets.WebsocketsRH):
@@ -94,13 +92,6 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
 
 
 HANDLERS = (RequestsRH, CurlCFFIRH, WebsocketsRH)
-
-
-@functools.cache
-def _ssl_context(roots: str, legacy: bool) -> ssl.SSLContext:
-    """One context for all sessions: the parsed roots are a megabyte. Contexts may be shared by threads (ssl's docs)."""
-    # `roots` is where certifi's name leads to at this time (trust.py), and tells contexts of different ones apart.
-    return make_ssl_context(verify=True, legacy_support=legacy, use_certifi=True)
 
 
 class _Shut:

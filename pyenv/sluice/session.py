@@ -58,6 +58,7 @@ class Session:
         """Pay, without the network, what the first extraction would."""
         try:
             ydl = self._begin(Job((), Log()))
+            engine.extractor_index().find("https://www.tiktok.com/")
             ydl.get_info_extractor("TikTok")
             project(ydl, ydl.process_ie_result(_sample(), download=False))
             self.select('[{"format_id": "a", "ext": "mp4", "url": "", "single": true}]', "b[height<=?720]/w")
@@ -108,7 +109,9 @@ class Session:
         if refused:
             return {"error": refused}
         deadline = time.monotonic() + options["timeout"] if "timeout" in options else None
-        ydl = self._begin(Job(_started()[1].cookies(), log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES)))
+        ydl = self._begin(
+            Job(_started()[1].cookies(), log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES))
+        )
         try:
             info = ydl.extract_info(url, download=False)
             if not info:
@@ -119,6 +122,8 @@ class Session:
                 # Whatever was broken off may be half done.
                 self._drop()
             return {"error": classify(error)}
+        finally:
+            ydl.end()
         try:
             return {"ok": project(ydl, info)}
         except NoFormatsError as error:

@@ -86,7 +86,6 @@ class Transfer:
         self._curl = curl
         self._chunks: list[Any] = []
         self._code: int | None = None
-        self.failure: Any = None
 
     def is_idle(self) -> bool:
         """Whether nothing has come since the last `get`."""
@@ -101,33 +100,35 @@ class Transfer:
         """Note libcurl's result (CURLcode)."""
         self._code = code
 
-    def head(self) -> int:
-        """Wait for the first piece of the body, or the end; return libcurl's result so far."""
+    def wait(self) -> None:
+        """Wait for the first piece of the body, or the end."""
         while self.is_idle():
             self._multi.step(self)
-        return 0 if self._chunks else self._code or 0
 
     def get(self) -> Any:
         """Return the next piece of the body, an exception of curl_cffi, or STREAM_END."""
-        while self.is_idle():
-            self._multi.step(self)
-        if self._chunks:
-            return self._chunks.pop(0)
-        return self.error() or STREAM_END
+        self.wait()
+        return self._chunks.pop(0) if self._chunks else self._error() or STREAM_END
 
-    def error(self) -> Any:
-        """Return what libcurl's result stands for, or None."""
-        if self._code and self.failure is None:
-            error: Any = self._curl._get_error(self._code, "perform")
-            self.failure = code2error(error.code, str(error))(str(error), error.code)
-        return self.failure
+    def check(self, response: Any) -> None:
+        """Raise what libcurl's result stands for, unless something of the body came first."""
+        error = None if self._chunks else self._error()
+        if error is not None:
+            error.response = response
+            raise error
+
+    def _error(self) -> Any:
+        if not self._code:
+            return None
+        error: Any = self._curl._get_error(self._code, "perform")
+        return code2error(error.code, str(error))(str(error), error.code)
 
     def result(self) -> None:
         """End the transfer: curl_cffi's word for waiting for its helper thread."""
         self._multi.end(self._curl)
 
 
-class Session(curl_cffi.requests.Session):  # type: ignore[misc, type-arg]  # untyped for mypy's settings
+class Session(curl_cffi.requests.Session):  # type: ignore[misc]  # untyped, to mypy
     """A session whose streamed requests go through a `Multi`."""
 
     def __init__(self, multi: Multi, **kwargs: Any) -> None:
@@ -165,13 +166,10 @@ class Session(curl_cffi.requests.Session):  # type: ignore[misc, type-arg]  # un
         curl.setopt(CurlOpt.WRITEFUNCTION, transfer.add)
         try:
             self._multi.begin(curl, transfer)
-            code = transfer.head()
+            transfer.wait()
             response = self._parse_response(curl, None, head, "utf-8", False)
             response.request = request
-            if code:
-                error = transfer.error()
-                error.response = response
-                raise error
+            transfer.check(response)
         except BaseException:
             self._multi.end(curl)
             curl.close()

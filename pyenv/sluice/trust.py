@@ -6,6 +6,7 @@ handlers.py), because it would otherwise decide by environment variables and Ope
 The bundle lives in memory (memfd_create(2)), so that nothing is written to disk.
 """
 
+import functools
 import os
 import ssl
 
@@ -35,6 +36,7 @@ def install(ca_file: str | None) -> None:
     if _memory is not None:
         os.close(_memory)
     _bundle, _memory = _own, None
+    context.cache_clear()
     if ca_file is None:
         return
     try:
@@ -50,3 +52,15 @@ def install(ca_file: str | None) -> None:
         file.write(roots + b"\n" + extra)
     # Opening this path opens the file anew, from its start, also from C.
     _bundle = f"/proc/self/fd/{_memory}"
+
+
+@functools.cache
+def context(legacy: bool) -> ssl.SSLContext:
+    """Return yt-dlp's TLS settings with these roots; `legacy` allows what old servers need.
+
+    One for all sessions: the parsed roots are a megabyte. Threads may share a context (Python's documentation of ssl).
+    """
+    # Not above: it takes a copy of certifi's name.
+    from yt_dlp.networking._helper import make_ssl_context
+
+    return make_ssl_context(verify=True, legacy_support=legacy, use_certifi=True)

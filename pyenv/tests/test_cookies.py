@@ -4,7 +4,7 @@ import os
 import pytest
 from conftest import VIDEO, tiktok_item, tiktok_page
 
-from sluice.cookies import CookieFile
+from sluice.cookies import CookieFile, ReadOnlyJar
 
 HEAD = "# Netscape HTTP Cookie File\n"
 
@@ -22,9 +22,13 @@ def test_read_again_when_it_changes_and_never_written(tmp_path):
     path.write_text(HEAD + line("one"))
     path.chmod(0o400)
     file = CookieFile(str(path))
-    jar = file.jar()
+    jar = ReadOnlyJar()
+    jar.restore(file.cookies())
+    for cookie in jar:
+        cookie.value = "changed"
     jar.clear()
     jar.save()
+    assert [cookie.value for cookie in file.cookies()] == ["value"]
     assert names(file) == ["one"]
     before = path.read_bytes()
     path.chmod(0o600)

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from sluice import engine
-from sluice.cookies import ReadOnlyJar
 from sluice.project import NoFormatsError, project
 
 

@@ -7,7 +7,6 @@ import pytest
 from yt_dlp import YoutubeDL
 
 from sluice import engine
-from sluice.cookies import ReadOnlyJar
 from sluice.project import project
 
 FORMATS = [

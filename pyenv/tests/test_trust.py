@@ -13,7 +13,6 @@ from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils.networking import HTTPHeaderDict
 
 from sluice import engine, trust
-from sluice.cookies import ReadOnlyJar
 
 EXTENSIONS = {"requests": {}, "curl_cffi": {"impersonate": ImpersonateTarget("chrome")}}
 
