@@ -3,11 +3,14 @@
 //! The shape follows yt-dlp's `tiktok.py` (`_extract_web_formats`, `_parse_aweme_video_web`).
 
 mod page;
+pub mod traps;
 mod video;
 
 use super::media::Media;
 use super::{Reply, Stage};
 use page::{Item, Rendition};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use video::Video;
@@ -128,7 +131,10 @@ impl TikTok {
         video.html = page::html(&self.item);
         let any = video.clone();
         stage.play_below(PAGES, "/@", move |path| match path.split_once("/video/") {
-            Some((_, id)) => any.page_reply(any.html.replace(&any.id, id)),
+            Some((_, id)) => {
+                any.any_pages.fetch_add(1, Ordering::Relaxed);
+                any.page_reply(any.html.replace(&any.id, id))
+            }
             None => Reply::status(404),
         });
         video
@@ -146,6 +152,7 @@ impl TikTok {
             delay: self.delay,
             html: String::new(),
             formats: Vec::new(),
+            any_pages: Arc::default(),
         };
         if self.photos == 0 {
             for (index, (codec, class, bitrate, percent)) in LADDER.into_iter().enumerate() {
