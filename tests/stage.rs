@@ -16,14 +16,17 @@ mod stage;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 use serde_json::{Map, Value, json};
-use stage::tiktok::{BEST, TikTok};
-use stage::{Options, Stage};
+use stage::tiktok::{BEST, TikTok, traps};
+use stage::{Options, Reply, Stage};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The post that the program serves.
 const VIDEO_ID: &str = "7300000000000000001";
+
+/// Where the program tells how many pages it has served for `--any-id`: `http://stage.invalid/pages`, through itself.
+const CONTROL: (&str, &str) = ("stage.invalid", "/pages");
 
 fn command() -> Command {
     Command::new("stage")
@@ -53,6 +56,7 @@ fn command() -> Command {
                 .help("Delay of the page and of each head from the media servers"),
         )
         .arg(flag("any-id").help("Serve the same page and media for every video id"))
+        .arg(flag("traps").help("Also serve pages that hold on to whoever asks: of @hang, @drip and @circle"))
         .arg(flag("demo").help("Also say on stderr what is being served"))
 }
 
@@ -71,12 +75,19 @@ fn main() {
     let ca: &PathBuf = arguments.get_one("ca").unwrap();
     let stage = Stage::start_with(Options { port, remember: false, ..Options::default() });
     stage.write_ca(ca).unwrap();
+    if arguments.get_flag("traps") {
+        traps::install(&stage);
+    }
     let film = TikTok::video(VIDEO_ID)
         .title("Water through a gate")
         .size(size)
         .delay(Duration::from_millis(number("delay-ms")));
     let video =
         if arguments.get_flag("any-id") { film.install_for_any_id(&stage) } else { film.install(&stage) };
+    let counted = video.clone();
+    stage.play_below(CONTROL.0, CONTROL.1, move |_| {
+        Reply::text("text/plain", counted.any_pages().to_string())
+    });
     let sums: Map<String, Value> =
         video.formats().iter().map(|it| (it.format_id.clone(), json!(it.media.sha256()))).collect();
     let ca = std::fs::canonicalize(ca).unwrap();

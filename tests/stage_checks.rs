@@ -267,3 +267,14 @@ fn a_tiktok_post_wants_its_cookie_and_referer() {
     assert_eq!(video.seen(&stage).len(), 6);
     assert_eq!(video.seen_of(&stage, "play").len(), 5);
 }
+
+#[test]
+fn pages_of_any_id_are_counted_without_a_record() {
+    let stage = Stage::start_with(Options { remember: false, ..Options::default() });
+    let video = TikTok::video("7300000000000000003").install_for_any_id(&stage);
+    for id in ["7300000000000000004", "7300000000000000005"] {
+        let page = open(&stage, "GET", &video.page_url().replace("7300000000000000003", id), &[]).finish();
+        assert!(page.status == 200 && page.text().contains(id));
+    }
+    assert_eq!((video.any_pages(), stage.seen().len()), (2, 0));
+}

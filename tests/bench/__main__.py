@@ -13,19 +13,35 @@ from pathlib import Path
 
 import common
 import relays
-from subjects import extract, faults, first_byte, link, memory, relay, start
+from subjects import (
+    cached,
+    extract,
+    extract_memory,
+    faults,
+    first_byte,
+    link,
+    memory,
+    relay,
+    same_page,
+    soak,
+    start,
+)
 
 SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "start": start.run,
     "first-byte": first_byte.run,
     "extract": extract.run,
+    "extract-memory": extract_memory.run,
+    "same-page": same_page.run,
+    "cached": cached.run,
     "link": link.run,
     "relay": relay.run,
     "memory": memory.run,
     "faults": faults.run,
+    "soak": soak.run,
 }
 
-ON_DEMAND = {"link", "relay", "memory", "faults"}
+ON_DEMAND = {"cached", "link", "relay", "memory", "faults", "soak"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
@@ -65,18 +81,46 @@ def options() -> tuple[list[str], common.Options]:
     parser.add_argument(
         "--sides", help=f"relay, memory: columns, of {', '.join(relays.SIDES)}; the ratio is of the first two"
     )
-    parser.add_argument("--cores", metavar="RELAY:REST", help="relay, memory: as in taskset -c, such as 0:1")
+    parser.add_argument("--cores", metavar="SERVER:REST", help="cached, relay, memory: as in taskset -c, such as 0:1")
     parser.add_argument("--gib", type=float, default=4, metavar="N", help="relay: GiB per load, run and side (4)")
-    parser.add_argument("--clients", type=int, default=1000, metavar="N", help="memory: clients that stop (1000)")
+    parser.add_argument(
+        "--clients",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="memory: clients that stop; same-page: clients that ask (1000)",
+    )
+    parser.add_argument(
+        "--extractions",
+        type=int,
+        metavar="N",
+        help=f"extract: per run and side ({extract.EXTRACTIONS}); soak: per run ({soak.EXTRACTIONS})",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=5, metavar="N", help="cached, soak: length of a load that is not counted (5)"
+    )
     said = parser.parse_args()
     settings = dict(pair.partition("=")[::2] for pair in said.set)
     other = said.other.absolute() if said.other else None
     sides = (said.sides or ("sluice,other" if other else relays.DEFAULT_SIDES)).split(",")
     apart = said.cores.partition(":")[::2] if said.cores else cores()
     known = relays.SIDES.keys() - (set() if other else {"other"})
-    if not set(sides) <= known or not all(apart) or said.gib <= 0 or said.clients < 1:
-        parser.error("a bad value of --sides, --cores, --gib or --clients")
-    chosen = common.Options(said.runs, said.binary.absolute(), settings, said.gib, said.clients, sides, apart, other)
+    if not set(sides) <= known or not all(apart) or said.gib <= 0 or said.seconds <= 0:
+        parser.error("a bad value of --sides, --cores, --gib or --seconds")
+    if said.clients < 1 or (said.extractions is not None and said.extractions < 1):
+        parser.error("a bad value of --clients or --extractions")
+    chosen = common.Options(
+        runs=said.runs,
+        binary=said.binary.absolute(),
+        settings=settings,
+        gib=said.gib,
+        clients=said.clients,
+        sides=sides,
+        cores=apart,
+        other=other,
+        extractions=said.extractions,
+        seconds=said.seconds,
+    )
     return [said.name] if said.name else [name for name in SUBJECTS if name not in ON_DEMAND], chosen
 
 

@@ -1,21 +1,26 @@
 """What the benchmarks share: servers under measurement, load, and tables.
 
-All of it is on loopback, and all of it is bounded: a wait by `PATIENCE`, a load by its count and `LOAD_LIMIT`.
+All of it is on loopback, and all of it is bounded: a wait by `PATIENCE`, a load by its count and `load.LOAD_LIMIT`.
 """
 
 import http.client
 import itertools
 import json
+import socket
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import load
 
 # The names that every benchmark needs are here, wherever they live.
+from load import LOAD_LIMIT as LOAD_LIMIT
+from load import Load as Load
 from process import PATIENCE as PATIENCE
 from process import BenchError as BenchError
 from process import Process as Process
@@ -24,10 +29,8 @@ from process import running
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = ROOT / "target/release/sluice"
 STAGE = ROOT / "target/release/examples/stage"
+CONSTANT = ROOT / "target/release/examples/constant"
 PYTHON = ROOT / "pyenv/python"
-
-LOAD_LIMIT = 180.0
-"""Longest time that one load may take, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Options:
     """What the command line says.
 
     `settings`: of Sluice, on top of those that a benchmark gives it. `other`: a build to compare it with, without them.
+    `extractions`: None where each subject has its own number; `seconds`: length of each load that is not counted.
     """
 
     runs: int
@@ -45,6 +49,12 @@ class Options:
     sides: Sequence[str]
     cores: tuple[str, str]
     other: Path | None = None
+    extractions: int | None = None
+    seconds: float = 5
+
+    def setting(self, name: str, default: int) -> int:
+        """Give the value of a setting of Sluice that is a number."""
+        return int(self.settings.get(name, default))
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,34 @@ class Stage:
 
     def pages(self) -> Iterator[str]:
         """URLs of different pages, without end, and never the same in two calls."""
-        user = self.page.rpartition("/")[0]
-        return (f"{user}/{next(_ids)}" for _ in itertools.repeat(None))
+        return (f"{self.prefix}{next(_ids)}" for _ in itertools.repeat(None))
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the id in a page's URL."""
+        return self.page.rpartition("/")[0] + "/"
+
+    def ids(self, count: int) -> int:
+        """Set aside ids that follow each other, as new as those of `pages`; gives the first."""
+        first = next(_ids)
+        for _ in range(count - 1):
+            next(_ids)
+        return first
+
+    def trapped(self, user: str) -> Iterator[str]:
+        """URLs of different pages of a user who holds on to whoever asks: hang, drip, circle."""
+        parts = urlsplit(self.page)
+        return (f"{parts.scheme}://{parts.netloc}/@{user}/video/{next(_ids)}" for _ in itertools.repeat(None))
+
+    def served(self) -> int:
+        """Ask the stage how many pages it has served."""
+        proxy = urlsplit(self.proxy)
+        connection = http.client.HTTPConnection(proxy.hostname or "", proxy.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", "http://stage.invalid/pages")
+            return int(body(connection.getresponse()))
+        finally:
+            connection.close()
 
 
 # `next` on it is atomic.
@@ -71,11 +107,12 @@ _ids = itertools.count(7_400_000_000_000_000_000)
 
 
 @contextmanager
-def stage(size: int) -> Iterator[Stage]:
-    """Start a stage whose best format has `size` bytes, without delays of its own."""
+def stage(size: int = 200_000, *, delay: int = 0, traps: bool = False) -> Iterator[Stage]:
+    """Start a stage whose best format has `size` bytes, with pages and heads `delay` ms late."""
     with tempfile.TemporaryDirectory() as folder:
         ca = f"{folder}/ca.pem"
-        with running([STAGE, "--ca", ca, "--any-id", "--size", str(size)], {}) as process:
+        command: list[str | Path] = [STAGE, "--ca", ca, "--any-id", "--size", str(size), "--delay-ms", str(delay)]
+        with running([*command, *(["--traps"] if traps else [])], {}) as process:
             said = json.loads(process.wait_for('"proxy"'))
             yield Stage(said["proxy"], ca, said["page"])
 
@@ -110,12 +147,40 @@ def baseline(
         yield process
 
 
+@contextmanager
+def bare(internet: Stage, handlers: str) -> Iterator[Process]:
+    """Start the loop of bare.py, which is told by `extract_bare` what to do."""
+    command: list[str | Path] = [PYTHON, ROOT / "tests/bench/bare.py", "--handlers", handlers]
+    with running([*command, "--proxy", internet.proxy, "--ca-file", internet.ca], {}) as process:
+        process.listening("listening on 127.0.0.1:")
+        yield process
+
+
+def extract_bare(process: Process, internet: Stage, count: int) -> Load:
+    """Have `count` pages that nobody asked for before extracted by the bare loop."""
+    ask = f"{internet.prefix} {internet.ids(count)} {count}\n"
+    with socket.create_connection(("127.0.0.1", process.port), timeout=LOAD_LIMIT) as line:
+        cpu, started = process.cpu(), time.perf_counter()
+        line.sendall(ask.encode())
+        said = line.makefile().readline().strip()
+        seconds = time.perf_counter() - started
+    if said != "done":
+        raise BenchError(f"the bare loop: {said}")
+    return Load(count, seconds, process.cpu() - cpu)
+
+
+def workers(server: Process) -> dict[str, int]:
+    """What Sluice's `/health` says of its workers."""
+    said: dict[str, int] = json.loads(get(server, "/health"))["workers"]
+    return said
+
+
 def wait_until_warm(server: Process) -> None:
     """Poll Sluice's `/health`: the workers after the first one say nothing in the log."""
     deadline = time.perf_counter() + PATIENCE
     while time.perf_counter() < deadline:
-        workers = json.loads(get(server, "/health"))["workers"]
-        if workers["warm"] == workers["total"]:
+        said = workers(server)
+        if said["warm"] == said["total"]:
             return
         time.sleep(0.01)
     raise BenchError("the first workers did not warm up")
@@ -139,47 +204,9 @@ def body(response: http.client.HTTPResponse) -> bytes:
     return data
 
 
-@dataclass(frozen=True)
-class Load:
-    """What a load cost. `seconds`: wall time; `cpu`: CPU seconds of the server."""
-
-    count: int
-    seconds: float
-    cpu: float
-
-    @property
-    def rate(self) -> float:
-        """Extractions per second."""
-        return self.count / self.seconds
-
-    @property
-    def cpu_each(self) -> float:
-        """CPU of the server per extraction, in ms."""
-        return self.cpu / self.count * 1000
-
-
 def extractions(server: Process, internet: Stage, clients: int, count: int) -> Load:
     """Have `count` pages that nobody asked for before extracted (`POST /tiktok`) by clients with kept connections."""
-    pages = internet.pages()
-    todo = iter(range(count))
-    deadline = time.perf_counter() + LOAD_LIMIT
-
-    def client(_: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
-        for _ in todo:
-            if time.perf_counter() > deadline:
-                raise BenchError(f"{count} extractions took over {LOAD_LIMIT} s")
-            ask = json.dumps({"url": next(pages)})
-            connection.request("POST", "/tiktok", ask, {"Content-Type": "application/json"})
-            answer = body(connection.getresponse())
-            if b'"streamData"' not in answer:
-                raise BenchError(f"no stream in {answer[:300]!r}")
-        connection.close()
-
-    cpu, started = server.cpu(), time.perf_counter()
-    with ThreadPoolExecutor(clients) as threads:
-        list(threads.map(client, range(clients)))
-    return Load(count, time.perf_counter() - started, server.cpu() - cpu)
+    return load.extractions(server, internet.pages(), clients, count)
 
 
 def alternate(runs: int, *sides: Callable[[], None]) -> None:
@@ -208,15 +235,14 @@ class Row:
 
 def table(title: str, rows: Sequence[Row], sides: Sequence[str] = ("Sluice", "seed's design")) -> str:
     """Write medians, with lowest and highest, as Markdown; the ratio is that of the first two sides' medians."""
-    sides = sides if len(sides) > 1 else [*sides, "-"]
-    columns = ["figure", *sides[:2], "ratio", *sides[2:]]
+    columns = ["figure", *sides[:2], *(["ratio"] if len(sides) > 1 else []), *sides[2:]]
     lines = [f"### {title}; {len(rows[0].ours)} runs", "", _line(columns), "|---|" + "--:|" * (len(columns) - 1)]
     for row in rows:
         ratio = ""
         if row.ours and row.theirs and statistics.median(row.theirs) > 0:
             ratio = f"{statistics.median(row.ours) / statistics.median(row.theirs):.2f}"
         ours, theirs, *more = (_spread(values, row.digits) for values in (row.ours, row.theirs, *row.more))
-        lines.append(_line([row.figure, ours, theirs, ratio, *more]))
+        lines.append(_line([row.figure, ours, *([theirs, ratio] if len(sides) > 1 else []), *more]))
     return "\n".join(lines) + "\n"
 
 

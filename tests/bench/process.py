@@ -124,6 +124,15 @@ class Process:
         """Resident set (VmRSS), in MB of 10^6 bytes."""
         return self._megabytes("status", "VmRSS:")
 
+    def peak(self) -> float:
+        """Most that the resident set ever was (VmHWM), or was since `forget_peak`; in MB of 10^6 bytes."""
+        return self._megabytes("status", "VmHWM:")
+
+    def forget_peak(self) -> None:
+        """Have `peak` begin anew (proc(5), clear_refs)."""
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
     def anonymous(self) -> float:
         """What of the resident set is no file's (RssAnon), in MB of 10^6 bytes."""
         return self._megabytes("status", "RssAnon:")

@@ -1,7 +1,8 @@
-"""Time to the first body byte of `/stream?url=`, for a page that nobody asked for before, beyond the stage's own time.
+"""Time to the first body byte of `/stream?url=`, beyond the stage's own: of a new page, and of the same one again.
 
 The stage's own time is what a bare client pays that knows the media's address beforehand, keeps its connections,
-fetches the whole page and then the first byte of the media. Its median is taken off the others.
+fetches the whole page and then the first byte of the media; for the same page again, that byte alone. Its median is
+taken off the others. The seed's design extracts a page again whenever it is asked for.
 """
 
 import http.client
@@ -22,38 +23,62 @@ SIZE = 200_000
 """Bytes of the media: read to the end after the first one, so that connections can be kept by whoever keeps them."""
 
 
+SIDES = ("bare", "sluice", "baseline")
+Times = dict[str, list[float]]
+
+
 def run(options: common.Options) -> str:
     """Start all sides once per run; their requests are interleaved."""
-    sides = ("bare", "sluice", "baseline")
-    first, median, p95 = ({side: list[float]() for side in sides} for _ in range(3))
+    first, median, p95, again, again_p95 = ({side: list[float]() for side in SIDES} for _ in range(5))
     with common.stage(SIZE) as internet:
         for _ in range(options.runs):
             with (
                 common.sluice(options, internet.settings) as sluice,
                 common.baseline(internet.ca, internet.proxy) as baseline,
             ):
-                bare, pages = Bare(internet), internet.pages()
-                times: dict[str, list[float]] = {side: [] for side in sides}
-                for _ in range(WARM_UP + REQUESTS):
-                    times["bare"].append(bare.first_byte(next(pages)))
-                    times["sluice"].append(first_byte(sluice, next(pages)))
-                    times["baseline"].append(first_byte(baseline, next(pages)))
-                bare.close()
-            floor = statistics.median(times["bare"][WARM_UP:])
-            for side in sides:
-                own = floor if side != "bare" else 0.0
-                warm = times[side][WARM_UP:]
-                first[side].append(times[side][0] - own)
-                median[side].append(statistics.median(warm) - own)
-                p95[side].append(statistics.quantiles(warm, n=20)[-1] - own)
+                new, same = _measure(internet, sluice, baseline)
+            for side in SIDES:
+                first[side].append(new[side][0] - _floor(new, side))
+                for times, middle, slow in ((new, median, p95), (same, again, again_p95)):
+                    warm = times[side][WARM_UP:]
+                    middle[side].append(statistics.median(warm) - _floor(times, side))
+                    slow[side].append(statistics.quantiles(warm, n=20)[-1] - _floor(times, side))
+
+    def row(figure: str, of: Times, digits: int = 1) -> common.Row:
+        return common.Row(figure, of["sluice"], of["baseline"], digits)
+
     rows = [
-        common.Row("beyond the stage, median, ms", median["sluice"], median["baseline"], 1),
-        common.Row("beyond the stage, 95th percentile, ms", p95["sluice"], p95["baseline"], 1),
-        common.Row("beyond the stage, first request of the process, ms", first["sluice"], first["baseline"], 1),
+        row("beyond the stage, median, ms", median),
+        row("beyond the stage, 95th percentile, ms", p95),
+        row("beyond the stage, first request of the process, ms", first),
+        row("same page again: beyond the stage, median, ms", again),
+        row("same page again: beyond the stage, 95th percentile, ms", again_p95),
         common.Row("taken off: a bare client's median, ms", median["bare"], median["bare"], 1),
+        common.Row("taken off for the same page again, ms", again["bare"], again["bare"], 1),
     ]
-    title = f"first-byte: `/stream?url=`, a new page each time, one client, {REQUESTS} requests per run"
+    title = f"first-byte: `/stream?url=`, a new page each time, then again, one client, {REQUESTS} pages per run"
     return common.table(title, rows)
+
+
+def _measure(internet: common.Stage, sluice: common.Process, baseline: common.Process) -> tuple[Times, Times]:
+    """Milliseconds of each request: of new pages, and of the same page right afterwards."""
+    new: Times = {side: [] for side in SIDES}
+    same: Times = {side: [] for side in SIDES}
+    bare, pages = Bare(internet), internet.pages()
+    for _ in range(WARM_UP + REQUESTS):
+        new["bare"].append(bare.first_byte(next(pages)))
+        same["bare"].append(bare.media_byte())
+        for side, server in (("sluice", sluice), ("baseline", baseline)):
+            page = next(pages)
+            new[side].append(first_byte(server, page))
+            same[side].append(first_byte(server, page))
+    bare.close()
+    return new, same
+
+
+def _floor(times: Times, side: str) -> float:
+    """What is taken off a side: nothing off the bare client."""
+    return 0.0 if side == "bare" else statistics.median(times["bare"][WARM_UP:])
 
 
 def first_byte(server: common.Process, page: str) -> float:
@@ -107,6 +132,11 @@ class Bare:
         started = time.perf_counter()
         self._site.request("GET", urlsplit(page).path)
         common.body(self._site.getresponse())
+        return self.media_byte(started)
+
+    def media_byte(self, started: float | None = None) -> float:
+        """Milliseconds for the first byte of the media, from now or from `started`."""
+        started = started or time.perf_counter()
         self._cdn.request("GET", self._media, headers=self._headers)
         return _first_byte(self._cdn.getresponse(), started, None)
 

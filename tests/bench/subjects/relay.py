@@ -5,7 +5,6 @@ small objects on kept connections. CPU is user and system time of the relay's pr
 loopback counts for whoever was running.
 """
 
-import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 
 import common
 import relays
+import wrk
 
 STREAMS = 8
 CONNECTIONS = 32
@@ -113,15 +113,7 @@ def _curl(relay: relays.Relay, name: str, size: int, count: int, flags: Sequence
 
 def _wrk(relay: relays.Relay, duration: int, cores: str) -> tuple[Cost, float, float]:
     """Ask for small objects for some seconds; also gives requests per second and their 99th percentile in ms."""
-    wrk = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--timeout", f"{common.PATIENCE:.0f}s"]
-    command = ["taskset", "-c", cores, *wrk, "--latency", "--duration", f"{duration}s", relay.url("small")]
-    cpu, started = relay.process.cpu(), time.perf_counter()
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=common.LOAD_LIMIT, check=True)
-    seconds, cpu = time.perf_counter() - started, relay.process.cpu() - cpu
-    requests = re.search(r"(\d+) requests in", ran.stdout)
-    rate = re.search(r"Requests/sec: +([\d.]+)", ran.stdout)
-    latency = re.search(r"99% +([\d.]+)(us|ms|s)", ran.stdout)
-    if not requests or not rate or not latency or "Socket errors" in ran.stdout or "Non-2xx" in ran.stdout:
-        raise common.BenchError(f"wrk: {ran.stdout}{ran.stderr}")
-    milliseconds = float(latency[1]) * {"us": 0.001, "ms": 1, "s": 1000}[latency[2]]
-    return Cost(int(requests[1]) * relays.SMALL, seconds, cpu), float(rate[1]), milliseconds
+    cpu = relay.process.cpu()
+    ran = wrk.run(relay.url("small"), CONNECTIONS, duration, cores)
+    cost = Cost(ran.requests * relays.SMALL, ran.seconds, relay.process.cpu() - cpu)
+    return cost, ran.rate, ran.latency

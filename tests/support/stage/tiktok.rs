@@ -4,11 +4,14 @@
 
 mod page;
 mod photo;
+pub mod traps;
 mod video;
 
 use super::media::Media;
 use super::{Reply, Stage};
 use page::{Item, Rendition};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use photo::Photo;
@@ -140,7 +143,10 @@ impl TikTok {
         video.html = page::html(&self.item);
         let any = video.clone();
         stage.play_below(PAGES, "/@", move |path| match path.split_once("/video/") {
-            Some((_, id)) => any.page_reply(any.html.replace(&any.id, id)),
+            Some((_, id)) => {
+                any.any_pages.fetch_add(1, Ordering::Relaxed);
+                any.page_reply(any.html.replace(&any.id, id))
+            }
             None => Reply::status(404),
         });
         video
@@ -159,6 +165,7 @@ impl TikTok {
             html: String::new(),
             formats: Vec::new(),
             photos: Vec::new(),
+            any_pages: Arc::default(),
         };
         if self.photos == 0 {
             for (index, (codec, class, bitrate, percent)) in LADDER.into_iter().enumerate() {

@@ -3,6 +3,8 @@
 use super::super::media::Media;
 use super::super::{Outcome, Reply, Seen, Stage};
 use super::{CDN, CDN_FOLDER, MEDIA_FOLDER, PAGES, Photo, status_page};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A post on the stage.
@@ -18,6 +20,7 @@ pub struct Video {
     pub(super) html: String,
     pub(super) formats: Vec<OnStage>,
     pub(super) photos: Vec<Photo>,
+    pub(super) any_pages: Arc<AtomicU64>,
 }
 
 /// One file of a post.
@@ -108,6 +111,12 @@ impl Video {
     /// How often the page was asked for.
     pub fn pages_seen(&self, stage: &Stage) -> usize {
         stage.seen_where(|seen| seen.host == PAGES && seen.path() == self.path).len()
+    }
+
+    /// How many pages were served, whatever their id, by [`super::TikTok::install_for_any_id`]: counted even where
+    /// requests are not recorded.
+    pub fn any_pages(&self) -> u64 {
+        self.any_pages.load(Ordering::Relaxed)
     }
 
     pub(super) fn page_reply(&self, html: String) -> Reply {
