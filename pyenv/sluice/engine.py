@@ -24,8 +24,9 @@ YT_DLP_VERSION: str = version.__version__
 MAX_ENTRIES = 200
 """Entries of a playlist that are listed."""
 
-_MAX_WARNINGS = 20
-_MAX_WARNING = 500  # characters
+_MAX_RECORDS = 200
+_MAX_SERIOUS = 20
+_MAX_RECORD = 500  # characters
 
 LOGIN_HINT = "The server needs the cookies of an account that may see it"
 """Instead of yt-dlp's advice, which names options of its command line."""
@@ -40,20 +41,41 @@ class Settings:
 
 
 class Log:
-    """Takes what yt-dlp would print; keeps its warnings, cleaned, at most 20 of 500 characters."""
+    """Takes what yt-dlp would print, as (level, text): debug, info, warning or error, and cleaned text.
 
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
+    Keeps at most 20 warnings and errors, and 200 records in all, of 500 characters; debug and info only if `verbose`.
+    """
 
-    def warning(self, message: str, *_: Any, **__: Any) -> None:
+    def __init__(self, verbose: bool = False) -> None:
+        self.verbose = verbose
+        self.records: list[tuple[str, str]] = []
+        self._serious = 0
+
+    def debug(self, message: object, *_: Any, **__: Any) -> None:
+        """Keep what yt-dlp says on its way: it sends its ordinary output here, too, and marks what is for debugging."""
+        if self.verbose and len(self.records) < _MAX_RECORDS - _MAX_SERIOUS + self._serious:
+            self._keep("debug" if str(message).startswith("[debug] ") else "info", message)
+
+    def info(self, message: object, *_: Any, **__: Any) -> None:
+        """Keep as `debug` does: yt-dlp itself does not use it."""
+        self.debug(message)
+
+    def warning(self, message: object, *_: Any, **__: Any) -> None:
         """Keep a warning."""
-        if len(self.warnings) < _MAX_WARNINGS:
-            self.warnings.append(clean(message, _MAX_WARNING))
+        self._keep_serious("warning", message)
 
-    def debug(self, *_: Any, **__: Any) -> None:
-        """Drop it."""
+    def error(self, message: object, *_: Any, **__: Any) -> None:
+        """Keep an error; what ends the extraction comes as an exception, too."""
+        self._keep_serious("error", message)
 
-    info = error = debug
+    def _keep_serious(self, level: str, message: object) -> None:
+        if self._serious < _MAX_SERIOUS:
+            self._serious += 1
+            self._keep(level, message)
+
+    def _keep(self, level: str, message: object) -> None:
+        if text := clean(message, _MAX_RECORD):
+            self.records.append((level, text))
 
 
 class Ydl(YoutubeDL):
@@ -86,7 +108,10 @@ class Ydl(YoutubeDL):
                 "simulate": True,
                 "skip_download": True,
                 "socket_timeout": settings.socket_timeout,
-            }
+                "verbose": log.verbose,
+            },
+            # Not the header with versions, paths and proxies.
+            auto_init="no_verbose_header",
         )
 
     def add_default_info_extractors(self) -> None:

@@ -66,8 +66,8 @@ class Session:
     def extract(self, url: str, options_json: str) -> str:  # noqa: ARG002
         """Extract the page at `url` (http or https, as the client gave it); `options_json` is an object, for now empty.
 
-        Returns {"ok": Extraction, "warnings": [...]} (see `project`) or {"error": {"kind": CODE, "message": text,
-        "retry_after"?: seconds}, "warnings": [...]}. An `internal` error has a `trace` for the log, too.
+        Returns {"ok": Extraction, "log": [[LEVEL, text], ...]} (see `project` and `engine.Log`) or {"error": {"kind":
+        CODE, "message": text, "retry_after"?: seconds}, "log": [...]}. An `internal` error has a `trace` for the log.
         """
         log = Log()
         return _answer(lambda: self._extract(url, log), log)
@@ -128,13 +128,13 @@ def _answer(work: Callable[[], dict[str, Any]], log: Log | None = None) -> str:
     try:
         result = work()
         if log is not None:
-            result["warnings"] = log.warnings
+            result["log"] = log.records
         return _dump(result)
     # Anything that gets here is a bug of this package; its text could hold anything, so only its class and place are
     # told, and the place to the log alone.
     except BaseException as error:
         failed = failure("internal", f"The extraction broke ({type(error).__name__})")
-        return _dump({"error": {**failed, "trace": _trace(error)}, "warnings": []})
+        return _dump({"error": {**failed, "trace": _trace(error)}, "log": []})
 
 
 def _trace(error: BaseException) -> str:
