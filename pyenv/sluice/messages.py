@@ -26,7 +26,7 @@ _BOILERPLATE: _Rewrites = (
 
 _SECRETS: _Rewrites = (
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/@]+@"), r"\1"),  # user:password@
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s?#'\"<>]+)[?#][^\s'\"<>]*"), r"\1"),
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s?#'\"<>]+)(?:[?#][^\s'\"<>]*)?"), r"\1"),  # a query
     (re.compile(r"(?i)\bfile:/[^\s'\"<>]*"), "(path)"),
     (re.compile(r"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization)['\"]?: .*"), r"\1"),
     (re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]{8,}"), r"\1"),
@@ -42,7 +42,7 @@ _SECRETS: _Rewrites = (
 _SENTENCE_END = re.compile(r"(?<=[.!?;]) +")
 _CLAUSE_END = re.compile(r"(?<=[,;:]) ")
 # Options of yt-dlp's command line, itself, and its pages.
-_ADVICE = re.compile(r"(?<![\w-])--[a-z]|\byt-dlp -|//github\.com/yt-dlp/")
+_ADVICE = re.compile(r"(?<![\w-])--[a-z]|`-|\byt-dlp -|//github\.com/yt-dlp/")
 
 
 def clean(message: object, limit: int = MAX_MESSAGE) -> str:

@@ -190,6 +190,12 @@ PASSED_ON: Rows = {
         ("youtube", "This live event will begin in {}."),
     ),
     "upstream_blocked": (
+        ("youtube", "{}. YouTube is requiring a captcha challenge before playback"),
+        (
+            "youtube",
+            "Video unavailable. This content isn't available, try again later. "
+            "The current session has been rate-limited by YouTube for up to an hour. {}",
+        ),
         ("youtube", "Sign in to confirm you're not a bot. {}"),
         ("youtube", "Sign in to confirm you\N{RIGHT SINGLE QUOTATION MARK}re not a bot. {}"),
     ),

@@ -94,7 +94,7 @@ def reported(error):
             raise error
         except ExtractorError as caught:
             given = caught.exc_info if caught.exc_info and caught.exc_info[0] else (type(caught), caught, None)
-            raise DownloadError(f"ERROR: {caught}", given)
+            raise DownloadError(f"ERROR: {caught}", given)  # noqa: B904  as yt-dlp does
     except DownloadError as told:
         return told
 
