@@ -190,7 +190,8 @@ def youtube(status, reason, explanation=None):
     )
 
 
-HELP = " This helps protect our community. Learn more"
+HELP = "This helps protect our community. Learn more"
+MEMBERS = "Join this channel to get access to members-only content like this video, and other exclusive perks."
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,8 @@ HELP = " This helps protect our community. Learn more"
     [
         ("ERROR", "Video unavailable", None, "not_found"),
         ("ERROR", "Video unavailable", "This video has been removed by the uploader", "not_found"),
+        ("ERROR", "Video unavailable", "This video is not available", "not_found"),
+        ("ERROR", "Video unavailable", "This video is unavailable", "not_found"),
         ("ERROR", "Video unavailable", "This video is private", "private"),
         ("LOGIN_REQUIRED", "Private video", "Sign in if you've been granted access to this video", "private"),
         (
@@ -206,7 +209,7 @@ HELP = " This helps protect our community. Learn more"
             "This video may be inappropriate for some users.",
             "age_restricted",
         ),
-        ("LOGIN_REQUIRED", "Sign in to confirm you\u2019re not a bot", HELP.strip(), "upstream_blocked"),
+        ("LOGIN_REQUIRED", "Sign in to confirm you\u2019re not a bot", HELP, "upstream_blocked"),
         (
             "UNPLAYABLE",
             "Video unavailable",
@@ -217,6 +220,8 @@ HELP = " This helps protect our community. Learn more"
         ("LIVE_STREAM_OFFLINE", "Premieres in 3 hours", None, "not_live"),
         ("UNPLAYABLE", "Video unavailable", "This content isn't available, try again later.", "upstream_blocked"),
         ("LOGIN_REQUIRED", "Wait", None, "upstream_blocked"),
+        ("LOGIN_REQUIRED", "Sign in to confirm you're not a bot", HELP, "upstream_blocked"),
+        ("UNPLAYABLE", MEMBERS, None, "login_required"),
         ("UNPLAYABLE", "Something that YouTube never said", None, "extraction_failed"),
     ],
 )
