@@ -1,43 +1,24 @@
-"""yt-dlp as this server runs it: its options, its extractors, and what it may not do."""
+"""yt-dlp as this server runs it: its options, its handlers, and what it may not do."""
 
-import functools
-import io
-import logging
-import os
-import sys
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.cookiejar import Cookie
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from yt_dlp import YoutubeDL, plugins, version
-from yt_dlp.extractor import gen_extractor_classes, get_info_extractor
+from yt_dlp import YoutubeDL, version
+from yt_dlp.extractor import get_info_extractor
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
-from yt_dlp.globals import all_plugins_loaded, plugin_dirs
-from yt_dlp.utils import ExtractorError, UnsupportedError
+from yt_dlp.utils import UnsupportedError
 
-from sluice import handlers
+from sluice import extractors, handlers
 from sluice.cookies import ReadOnlyJar
-from sluice.index import Index, load
-from sluice.messages import clean
+from sluice.log import Log
 from sluice.state import Keeper
 
 YT_DLP_VERSION: str = version.__version__
 
 MAX_ENTRIES = 200
 """Entries of a playlist that are listed."""
-
-PLUGINS = Path(__file__).parent.parent / "plugins"
-"""The only folder whose plugins are loaded. yt-dlp would also look in the user's, the system's and `sys.path`."""
-
-_MAX_WARNINGS = 20
-_MAX_WARNING = 500  # characters
-
-LOGIN_HINT = "The server needs the cookies of an account that may see it"
-"""Instead of yt-dlp's advice, which names options of its command line."""
 
 
 @dataclass(frozen=True)
@@ -46,23 +27,6 @@ class Settings:
 
     proxy: str | None
     socket_timeout: float
-
-
-class Log:
-    """Takes what yt-dlp would print; keeps its warnings, cleaned, at most 20 of 500 characters."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warning(self, message: str, *_: Any, **__: Any) -> None:
-        """Keep a warning."""
-        if len(self.warnings) < _MAX_WARNINGS:
-            self.warnings.append(clean(message, _MAX_WARNING))
-
-    def debug(self, *_: Any, **__: Any) -> None:
-        """Drop it."""
-
-    info = error = debug
 
 
 @dataclass(frozen=True)
@@ -85,7 +49,7 @@ class Ydl(YoutubeDL):
     def __init__(self, settings: Settings) -> None:
         # In place of a cached property, which would read `cookiefile` and write it back at the end.
         self.cookiejar = ReadOnlyJar()
-        self._keeper = Keeper(extractor_index().stateful, extractor_index().changed)
+        self._keeper = Keeper(extractors.index().stateful, extractors.index().changed)
         self._deadline: float | None = None
         super().__init__(
             {
@@ -110,7 +74,9 @@ class Ydl(YoutubeDL):
                 "simulate": True,
                 "skip_download": True,
                 "socket_timeout": settings.socket_timeout,
-            }
+            },
+            # Not the header with versions, paths and proxies.
+            auto_init="no_verbose_header",
         )
         self._request_director  # noqa: B018  builds the handlers
         self._new = {name: _copied(value) for name, value in vars(self).items() if name not in _KEPT}
@@ -121,7 +87,12 @@ class Ydl(YoutubeDL):
             del self.__dict__[name]
         for name, value in self._new.items():
             self.__dict__[name] = _copied(value)
-        self.params |= {"logger": job.log, "playliststart": job.offset + 1, "playlistend": job.offset + job.limit}
+        self.params |= {
+            "logger": job.log,
+            "verbose": job.log.verbose,
+            "playliststart": job.offset + 1,
+            "playlistend": job.offset + job.limit,
+        }
         self._deadline = job.deadline
         self.cookiejar.restore(job.cookies)
         for handler in self._request_director.handlers.values():
@@ -134,7 +105,7 @@ class Ydl(YoutubeDL):
 
     def add_default_info_extractors(self) -> None:
         """Take every extractor but the generic one: a page that only it would take is not for this process."""
-        self._ies = _catalog()
+        self._ies = extractors.catalog()
 
     def get_info_extractor(self, ie_key: str) -> InfoExtractor:
         """Return this job's instance of an extractor."""
@@ -151,7 +122,7 @@ class Ydl(YoutubeDL):
         if ie_key and ie_key not in self._ies:
             raise UnsupportedError(url)
         # yt-dlp would ask all of them in order, and compile 1,750 patterns for it.
-        ie_key = ie_key or extractor_index().find(url).ie_key()
+        ie_key = ie_key or extractors.index().find(url).ie_key()
         return super().extract_info(url, download, ie_key, *rest, **kw)
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
@@ -194,62 +165,3 @@ def _no_choice(_context: dict[str, Any]) -> list[dict[str, Any]]:
     # Formats are chosen later, from the stored list. One empty choice is the cheapest that yt-dlp accepts, and it
     # leaves the result as the extractor made it.
     return [{}]
-
-
-@functools.cache
-def _catalog() -> Mapping[str, type[InfoExtractor]]:
-    """Extractors by key, in yt-dlp's order; one for all sessions, so read only."""
-    return MappingProxyType({ie.ie_key(): ie for ie in (*_extractors(), UnsupportedURLIE)})
-
-
-@functools.cache
-def _extractors() -> tuple[type[InfoExtractor], ...]:
-    return tuple(ie for ie in gen_extractor_classes() if ie._ENABLED and ie.ie_key() != "Generic")
-
-
-@functools.cache
-def extractor_index() -> Index:
-    """Say which extractor takes a URL; for what nobody takes, UnsupportedURLIE. Only after `prepare`."""
-    return Index((*_extractors(), UnsupportedURLIE), load())
-
-
-def prepare() -> int:
-    """Set up what is global in yt-dlp and in Python's library; returns the number of extractors."""
-    plugin_dirs.value = [str(PLUGINS)]
-    # yt-dlp and libcurl would write the keys of every connection to the file that it names.
-    os.environ.pop("SSLKEYLOGFILE", None)
-    os.environ.pop("YTDLP_NO_PLUGINS", None)
-    # Once: a plugin that is loaded again overrides itself.
-    if not all_plugins_loaded.value:
-        plugins.load_all_plugins()
-    # Nothing here prints: the libraries' loggers and warnings would, on the server's own output.
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    sys.stdout = sys.stderr = io.TextIOWrapper(_Nowhere(), "utf-8", "replace", write_through=True)
-    if not hasattr(InfoExtractor.raise_login_required, "__wrapped__"):
-        InfoExtractor.raise_login_required = _marked(InfoExtractor.raise_login_required)
-        InfoExtractor._login_hint = lambda *_args, **_kwargs: LOGIN_HINT
-    extractor_index()
-    return len(_extractors())
-
-
-class _Nowhere(io.RawIOBase):
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        return len(data)
-
-
-def _marked(raise_login_required: Any) -> Any:
-    """Mark the exception, because its class is the same as that of any other failure."""
-
-    @functools.wraps(raise_login_required)
-    def wrapper(*args: Any, **kwargs: Any) -> None:
-        try:
-            raise_login_required(*args, **kwargs)
-        except ExtractorError as error:
-            error.sluice_kind = "login_required"
-            raise
-
-    return wrapper

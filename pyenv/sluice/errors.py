@@ -23,7 +23,7 @@ from yt_dlp.utils import (
 )
 
 from sluice.messages import clean
-from sluice.sentences import SENTENCES
+from sluice.sentences import kind_of
 from sluice.transfer import OverdueError
 
 Error = dict[str, Any]
@@ -32,6 +32,8 @@ RETRY_AFTER = 60
 """Seconds to wait after a site has refused this address."""
 
 _DEPTH = 8  # of a chain of causes
+
+_FAILED = "The extractor failed on this page"
 
 _TIMEOUTS = (
     TimeoutError,
@@ -55,6 +57,8 @@ _STATUS = {
     451: "geo_restricted",
 }
 
+_CLEAR = (404, 410, 429, 451)  # of these, the ones that mean the same on every site
+
 
 def failure(kind: str, message: str) -> Error:
     """Return {"kind", "message"}, and `retry_after` where waiting helps."""
@@ -76,18 +80,19 @@ def classify(error: BaseException) -> Error:
         else clean(getattr(error, "orig_msg", None) or getattr(error, "msg", None) or "")
     )
     if kind := _by_class(error):
-        return failure(kind, said or "This page can't be extracted")
-    # Only what yt-dlp itself names as the cause: an exception that was merely seen on the way says nothing.
+        return failure(kind, said or _FAILED)
+    # Only what yt-dlp itself names as the cause.
     cause = next((item for item in _causes(error) if isinstance(item, (HTTPError, *_NETWORK))), None)
     if isinstance(cause, HTTPError):
         return _http(cause)
     if isinstance(cause, _NETWORK):
         return _transport(cause)
-    if isinstance(error, ExtractorError):
-        sentence = SENTENCES.get((str(error.ie), str(error.orig_msg)), "extraction_failed")
-        return failure(sentence, said or "The extractor failed on this page")
+    if isinstance(error, ExtractorError) and (kind := kind_of(str(error.ie), str(error.orig_msg))):
+        return failure(kind, said or _FAILED)
+    if isinstance(error, ExtractorError) and (kind := _reworded(error)):
+        return failure(kind, said or _FAILED)
     if isinstance(error, YoutubeDLError):
-        return failure("extraction_failed", said or "The extractor failed on this page")
+        return failure("extraction_failed", said or _FAILED)
     if isinstance(error, Exception) and not isinstance(error, MemoryError):
         # A bug of an extractor, or a page that it doesn't expect: its text is for its authors.
         return failure("extraction_failed", f"The extractor failed on this page ({type(error).__name__})")
@@ -95,8 +100,15 @@ def classify(error: BaseException) -> Error:
 
 
 def _unwrap(error: BaseException) -> BaseException:
+    """The exception that yt-dlp reported by a DownloadError.
+
+    Not its `exc_info`: yt-dlp fills that with what the extractor was handling when it raised its own, so a "log in"
+    raised because of a 403 would be taken for the 403.
+    """
     for _ in range(_DEPTH):
-        inner = error.exc_info[1] if isinstance(error, DownloadError) and error.exc_info else None
+        if not isinstance(error, DownloadError):
+            break
+        inner = error.__context__ or (error.exc_info[1] if error.exc_info else None)
         if inner is None or inner is error:
             break
         error = inner
@@ -104,15 +116,30 @@ def _unwrap(error: BaseException) -> BaseException:
 
 
 def _by_class(error: BaseException) -> str | None:
-    # Set where the extractor called raise_login_required (engine.py).
-    marked = getattr(error, "sluice_kind", None)
-    if isinstance(marked, str):
-        return marked
     if isinstance(error, UnsupportedError):
         return "unsupported_url"
-    if isinstance(error, GeoRestrictedError):
-        return "geo_restricted"
-    return "not_live" if isinstance(error, UserNotLive) else None
+    # An extractor may wrap what another one raised, naming it as the cause.
+    for item in _causes(error):
+        # Set where the extractor called raise_login_required (engine.py).
+        marked = getattr(item, "sluice_kind", None)
+        if isinstance(marked, str):
+            return marked
+        if isinstance(item, GeoRestrictedError):
+            return "geo_restricted"
+        if isinstance(item, UserNotLive):
+            return "not_live"
+    return None
+
+
+def _reworded(error: ExtractorError) -> str | None:
+    """The code for an error that an extractor put in words of its own while it handled one of the network.
+
+    Not for 401, 403 and 5xx: an extractor that words these has read in the answer what they mean on its site.
+    """
+    seen = error.exc_info[1] if error.exc_info else None
+    if isinstance(seen, HTTPError):
+        return _STATUS[seen.status] if seen.status in _CLEAR else None
+    return _transport(seen)["kind"] if isinstance(seen, _NETWORK) else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, trust
+from sluice import engine, extractors, trust
 from sluice.cookies import CookieFile
-from sluice.engine import MAX_ENTRIES, Job, Log, Settings, Ydl
+from sluice.engine import MAX_ENTRIES, Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
+from sluice.log import Log
 from sluice.project import NoFormatsError, project
 from sluice.selector import BadSelectorError, Selector, UnavailableError
 
@@ -38,11 +39,11 @@ def start(config_json: str) -> str:
     config = json.loads(config_json)
     trust.install(config.get("ca_file"))
     settings = Settings(config.get("proxy"), float(config["socket_timeout"]))
-    extractors = engine.prepare()
+    count = extractors.prepare()
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
     return _dump(
-        {"python": platform.python_version(), "yt_dlp": engine.YT_DLP_VERSION, "extractors": extractors},
+        {"python": platform.python_version(), "yt_dlp": engine.YT_DLP_VERSION, "extractors": count},
     )
 
 
@@ -58,7 +59,7 @@ class Session:
         """Pay, without the network, what the first extraction would."""
         try:
             ydl = self._begin(Job((), Log()))
-            engine.extractor_index().find("https://www.tiktok.com/")
+            extractors.index().find("https://www.tiktok.com/")
             ydl.get_info_extractor("TikTok")
             project(ydl, ydl.process_ie_result(_sample(), download=False))
             self.select('[{"format_id": "a", "ext": "mp4", "url": "", "single": true}]', "b[height<=?720]/w")
@@ -68,12 +69,14 @@ class Session:
     def extract(self, url: str, options_json: str) -> str:
         """Extract the page at `url` (http or https, as the client gave it).
 
-        `options_json`: {"timeout": seconds, "offset"?, "limit"?: of a playlist's entries}. Returns {"ok": Extraction,
-        "warnings": [...]} (see `project`) or {"error": {"kind": CODE, "message": text, "retry_after"?: seconds},
-        "warnings": [...]}. An `internal` error has a `trace` for the log, too.
+        `options_json`: {"timeout": seconds, "verbose"?: whether the log is to be whole, "offset"?, "limit"?: of a
+        playlist's entries}. Returns {"ok": Extraction, "log": [[LEVEL, text], ...]} (see `project` and `Log`) or
+        {"error": {"kind": CODE, "message": text, "retry_after"?: seconds}, "log": [...]}. An `internal` error has a
+        `trace` for the log.
         """
-        log = Log()
-        return _answer(lambda: self._extract(url, json.loads(options_json), log), log)
+        options = json.loads(options_json)
+        log = Log(options.get("verbose", False))
+        return _answer(lambda: self._extract(url, options, log), log)
 
     def select(self, formats_json: str, selector: str) -> str:
         """Apply a format selector to an Extraction's `formats`, without the network.
@@ -150,13 +153,13 @@ def _answer(work: Callable[[], dict[str, Any]], log: Log | None = None) -> str:
     try:
         result = work()
         if log is not None:
-            result["warnings"] = log.warnings
+            result["log"] = log.records
         return _dump(result)
     # Anything that gets here is a bug of this package; its text could hold anything, so only its class and place are
     # told, and the place to the log alone.
     except BaseException as error:
         failed = failure("internal", f"The extraction broke ({type(error).__name__})")
-        return _dump({"error": {**failed, "trace": _trace(error)}, "warnings": []})
+        return _dump({"error": {**failed, "trace": _trace(error)}, "log": []})
 
 
 def _trace(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -14,21 +15,28 @@ import trustme
 import sluice
 from sluice import trust
 
-Handler = Callable[[str, str, dict[str, str]], bytes]
+Fault = Callable[[ssl.SSLSocket], None]
+
+NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 class Stage:
-    """Answers for any host, with a certificate of a throwaway CA; `pages` maps (host, path) to a raw response."""
+    """Answers for any host, with a certificate of a throwaway CA.
+
+    `pages` maps (host, path) to a raw response, or to what is done with the connection instead; a path without a query
+    answers for any query.
+    """
 
     def __init__(self, ca_file: Path) -> None:
-        ca = trustme.CA()
-        ca.cert_pem.write_to_path(str(ca_file))
+        self._ca = trustme.CA()
+        self._ca.cert_pem.write_to_path(str(ca_file))
         self.ca_file = str(ca_file)
-        self.pages: dict[tuple[str, str], bytes] = {}
+        self.pages: dict[tuple[str, str], bytes | Fault] = {}
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.handshakes_refused = 0
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert("*.tiktok.com", "www.example.org", "localhost", "127.0.0.1").configure_cert(self._context)
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._context = self._certified("localhost", "127.0.0.1")
+        self._context.sni_callback = self._named
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -45,6 +53,17 @@ class Stage:
 
     def close(self) -> None:
         self._listener.close()
+
+    def _certified(self, *names: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert(*names).configure_cert(context)
+        return context
+
+    def _named(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        if name and name != "localhost":
+            if name not in self._contexts:
+                self._contexts[name] = self._certified(name)
+            connection.context = self._contexts[name]
 
     def _accept(self) -> None:
         while True:
@@ -76,7 +95,10 @@ class Stage:
         with secure:
             path, method, headers = self._request(secure)
             self.seen.append((host, path, headers))
-            answer = self.pages.get((host, path), b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            answer = self.pages.get((host, path)) or self.pages.get((host, path.partition("?")[0]), NOTHING)
+            if callable(answer):
+                answer(secure)
+                return
             secure.sendall(answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else answer)
 
     @staticmethod
@@ -87,9 +109,15 @@ class Stage:
             if not part:
                 raise OSError("closed")
             data += part
-        first, *lines = data.decode().partition("\r\n\r\n")[0].split("\r\n")
+        head, _, body = data.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
         method, target, _ = first.split(" ")
-        return target, method, {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        # A body left unread would make the close a reset.
+        missing = int(headers.get("content-length", 0)) - len(body)
+        while missing > 0 and (part := client.recv(4096)):
+            missing -= len(part)
+        return target, method, headers
 
 
 @pytest.fixture
@@ -155,3 +183,30 @@ def tiktok_item() -> dict[str, object]:
             ],
         },
     }
+
+
+CLIP = "https://streamable.com/dnd1"
+CLIP_API = "https://ajax.streamable.com/videos/dnd1"
+
+# What no message may hold: terminal colours, addresses, reprs, secrets, options, boilerplate, paths.
+DIRT = re.compile(
+    r"\x1b|127\.0\.0\.1|\[::1\]|Error\(|<HTTPError|caused by|secret|://\S+[?#]|--[a-z]|yt-dlp|report this|https://github"
+    r"|(?<![\w:/.])/(?:home|tmp|proc|work|usr)/|Traceback|^\[|^ERROR",
+    re.IGNORECASE,
+)
+
+
+def assert_clean(text: str) -> None:
+    assert not DIRT.search(text), text
+
+
+def failed(session: sluice.Session, url: str) -> dict[str, object]:
+    """The error that an extraction ends with, after a look at everything that it says."""
+    answer = json.loads(session.extract(url, "{}"))
+    assert "error" in answer, answer
+    error = answer["error"]
+    assert 0 < len(error["message"]) <= 300
+    for text in (error["message"], *(text for _, text in answer["log"])):
+        assert_clean(text)
+    assert error.get("retry_after") == (60 if error["kind"] == "upstream_blocked" else None)
+    return error

@@ -14,7 +14,8 @@ from conftest import VIDEO
 from yt_dlp.extractor import _extractors as real
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 
-from sluice import engine, index, index_build
+from sluice import extractors as ours
+from sluice import index, index_build
 from sluice.index import Index, fold
 
 VARIED = 5_000
@@ -23,7 +24,7 @@ VARIED = 5_000
 
 @pytest.fixture(scope="module")
 def extractors():
-    return (*engine._extractors(), UnsupportedURLIE)
+    return (*ours._extractors(), UnsupportedURLIE)
 
 
 @pytest.fixture(scope="module")
@@ -203,14 +204,14 @@ def test_extractors_that_are_left_out_are_not_found(table):
 def test_few_patterns_are_compiled():
     code = """if True:
         import json, sys, sluice
-        from sluice import engine
+        from sluice import extractors
         sluice.start(json.dumps({"proxy": None, "ca_file": None, "cookies_path": None, "socket_timeout": 1}))
         session = sluice.Session()
         session.warm()
         for number in range(100):
-            found = engine.extractor_index().find(f"https://www.tiktok.com/@someone/video/{number}")
-        compiled = sum("_VALID_URL_RE" in vars(cls) for cls in engine._extractors())
-        sys.__stdout__.write(f"{found.ie_key()} {engine.extractor_index().derived} {compiled}")
+            found = extractors.index().find(f"https://www.tiktok.com/@someone/video/{number}")
+        compiled = sum("_VALID_URL_RE" in vars(cls) for cls in extractors._extractors())
+        sys.__stdout__.write(f"{found.ie_key()} {extractors.index().derived} {compiled}")
     """
     run = subprocess.run([sys.executable, "-s", "-S", "-P", "-c", code], capture_output=True, text=True, check=True)
     key, derived, compiled = run.stdout.split()

@@ -24,11 +24,11 @@ LIST = """
 import json, os, sys
 sys.path[:0] = json.loads(os.environ["DECOYS"])
 seen = os.fdopen(os.dup(1), "w")
-from yt_dlp.extractor import extractors
-stock = [name.removesuffix("IE") for name in extractors._CLASS_LOOKUP]
-from sluice import engine
-engine.prepare()
-engine.prepare()
+from yt_dlp.extractor.extractors import _CLASS_LOOKUP
+stock = [name.removesuffix("IE") for name in _CLASS_LOOKUP]
+from sluice import extractors
+extractors.prepare()
+extractors.prepare()
 from yt_dlp import globals as state
 from yt_dlp.extractor import gen_extractor_classes, get_info_extractor
 photo = "https://www.tiktok.com/@a/photo/1"

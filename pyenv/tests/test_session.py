@@ -185,18 +185,6 @@ def test_nothing_is_printed_and_nothing_written(start, stage, capfd, tmp_path, m
     assert sys.stdout.write("x") == 1
 
 
-def test_warnings_are_cleaned_and_bounded():
-    from sluice.engine import Log
-
-    log = Log()
-    for _ in range(30):
-        log.warning("[TikTok] 7: see /home/someone/.config/x?a=1 at https://h.org/p?token=1 " + "x" * 1000)
-    assert len(log.warnings) == 20
-    assert all(len(text) <= 500 for text in log.warnings)
-    assert log.warnings[0].startswith("see (path)")
-    assert "token" not in log.warnings[0]
-
-
 def test_no_child_processes_and_no_key_log(start, monkeypatch, tmp_path):
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     session = start()

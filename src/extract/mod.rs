@@ -274,9 +274,6 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
             self.metrics.extraction(outcome.as_ref().err().map(ExtractError::label), started.elapsed());
         }
-        if let Err(error @ ExtractError::Page(_)) = &outcome {
-            tracing::debug!(%error, "the page was not extracted");
-        }
         self.cache.put(ask.clone(), wanted, &outcome);
         self.flights.land(&ask, &announce, outcome);
     }

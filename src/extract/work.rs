@@ -22,7 +22,17 @@ struct Tagged<T> {
     #[serde(flatten)]
     outcome: Outcome<T>,
     #[serde(default)]
-    warnings: Vec<String>,
+    log: Vec<(Level, String)>,
+}
+
+/// yt-dlp's levels, as `pyenv/sluice/log.py` has them.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
 }
 
 #[derive(Deserialize)]
@@ -33,8 +43,15 @@ pub(super) struct Selected {
 /// Reads Python's answer, and passes its log on.
 pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, ExtractError> {
     let tagged: Tagged<T> = serde_json::from_str(answer).map_err(bug)?;
-    for warning in tagged.warnings {
-        tracing::warn!(target: "yt_dlp", "{warning}");
+    for (level, text) in tagged.log {
+        match level {
+            Level::Debug => tracing::trace!(target: "yt_dlp", "{text}"),
+            // What yt-dlp tells about its progress to who sits before it.
+            Level::Info => tracing::debug!(target: "yt_dlp", "{text}"),
+            Level::Warning => tracing::warn!(target: "yt_dlp", "{text}"),
+            // What ends an extraction is its client's business first.
+            Level::Error => tracing::info!(target: "yt_dlp", "{text}"),
+        }
     }
     match tagged.outcome {
         Outcome::Ok(value) => Ok(value),
@@ -54,7 +71,10 @@ pub(super) fn live(interpreter: Interpreter, worker: &Worker) -> Result<(), Pyth
             let result = match &job.call {
                 Call::Extract { url, offset, limit } => {
                     let left = job.deadline.saturating_duration_since(Instant::now()).as_secs_f64();
-                    let options = serde_json::json!({"timeout": left, "offset": offset, "limit": limit});
+                    let verbose = tracing::enabled!(target: "yt_dlp", tracing::Level::DEBUG);
+                    let options = serde_json::json!({
+                        "timeout": left, "verbose": verbose, "offset": offset, "limit": limit
+                    });
                     session.extract(url, &options.to_string())
                 }
                 Call::Select { formats, selector } => session.select(formats, selector),

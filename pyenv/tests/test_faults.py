@@ -1,0 +1,137 @@
+"""What the network does, and every way of yt-dlp to raise, each through real extractors and handlers."""
+
+import socket
+import struct
+import time
+
+import pytest
+from conftest import CLIP, CLIP_API, VIDEO, assert_clean, failed
+from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.networking.impersonate import ImpersonateTarget
+from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive
+
+from sluice import engine
+from sluice.errors import classify
+from sluice.log import Log
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.socket(fileno=connection.detach()).close()
+
+
+def cut(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<html>")
+
+
+def garbage(connection):
+    connection.sendall(b"\x00\xff not HTTP at all\r\n\r\n")
+
+
+def nothing(connection):
+    connection.recv(0)
+
+
+def silent(_connection):
+    time.sleep(4)
+
+
+@pytest.mark.parametrize(("url", "page"), [(VIDEO, VIDEO), (CLIP, CLIP_API)])
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (reset, "upstream_error"),
+        (cut, "upstream_error"),
+        (garbage, "upstream_error"),
+        (nothing, "upstream_error"),
+        (silent, "upstream_timeout"),
+    ],
+)
+def test_faults_of_the_network(start, stage, url, page, fault, kind):
+    stage.page(page, "")
+    stage.pages[next(iter(stage.pages))] = fault
+    assert failed(start(socket_timeout=0.3), url)["kind"] == kind
+
+
+@pytest.mark.parametrize("url", [VIDEO, CLIP])
+def test_no_way_there(start, stage, url):
+    error = failed(start(ca_file=None), url)
+    assert error == {"kind": "upstream_error", "message": "No trusted TLS connection to the site could be made"}
+    for proxy in ("http://user:secret@nowhere.invalid:1", "http://user:secret@127.0.0.1:1"):
+        assert failed(start(proxy=proxy), url)["kind"] == "upstream_error"
+    assert not stage.seen
+
+
+def test_a_name_that_does_not_resolve(start, monkeypatch):
+    def unknown(*_args, **_kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = failed(start(proxy=None), CLIP)
+    assert error == {"kind": "upstream_error", "message": "The connection to the site failed"}
+
+
+def test_a_name_that_does_not_resolve_for_curl(start):
+    start()
+    request = Request("https://nowhere.invalid/?secret", extensions={"impersonate": ImpersonateTarget("chrome")})
+    with engine.Ydl(engine.Settings(None, 5)) as ydl, pytest.raises(RequestError) as caught:
+        ydl.urlopen(request)
+    assert classify(caught.value) == {"kind": "upstream_error", "message": "The connection to the site failed"}
+
+
+def raising(error):
+    def call(_ie):
+        raise error
+
+    return call
+
+
+def rewrapping(ie):
+    try:
+        ie.raise_login_required("Only for members")
+    except ExtractorError as error:
+        raise ExtractorError("Nothing else worked", cause=error) from error
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda ie: ie.raise_login_required(), "login_required", None),
+        (lambda ie: ie.raise_login_required("Members only", metadata_available=True), "login_required", None),
+        (lambda ie: ie.raise_login_required("Members only", method=None), "login_required", None),
+        (lambda ie: ie.raise_geo_restricted(countries=["DE"], metadata_available=True), "geo_restricted", None),
+        (lambda ie: ie.raise_no_formats("No video here", expected=True), "extraction_failed", "No video here"),
+        (lambda ie: ie.raise_no_formats("No video here"), "extraction_failed", "No video here"),
+        (lambda ie: ie.raise_no_formats(GeoRestrictedError("Not here")), "geo_restricted", "Not here"),
+        (lambda ie: ie.raise_no_formats(UserNotLive()), "not_live", "The channel is not currently live"),
+        (lambda ie: ie.report_drm("1"), "extraction_failed", "This video is DRM protected"),
+        (rewrapping, "login_required", "Nothing else worked"),
+        (raising(UnsupportedError("https://h.org/?secret")), "unsupported_url", "No extractor takes this URL"),
+        (lambda ie: ie._search_regex("a", "b", "thing"), "extraction_failed", "Unable to extract thing"),
+        (lambda ie: ie._parse_json("<", "1"), "extraction_failed", None),
+        (lambda ie: {}["secret"], "extraction_failed", "An extractor error has occurred."),
+        (lambda ie: {"id": "1", "title": "x"}, "extraction_failed", "No video formats found!"),
+        (lambda ie: None, "extraction_failed", "The extractor found nothing on this page"),
+    ],
+)
+def test_helpers_and_classes_of_yt_dlp(start, monkeypatch, call, kind, message):
+    session = start()
+    monkeypatch.setattr("yt_dlp.extractor.tiktok.TikTokIE._real_extract", lambda ie, _url: call(ie))
+    error = failed(session, VIDEO)
+    assert error["kind"] == kind, error
+    assert message is None or error["message"] == message
+
+
+def test_the_whole_log_is_clean_and_has_levels(start, stage):
+    stage.page("https://vm.tiktok.com/ZTR45GpSF", "", "301 Moved", f"Location: {VIDEO}?token=secret")
+    stage.page(VIDEO, "<html></html>")
+    start()
+    log = Log(verbose=True)
+    ydl = engine.Ydl(engine.Settings(stage.proxy, 5))
+    ydl.begin(engine.Job((), log))
+    with ydl, pytest.raises(Exception, match="Unexpected"):
+        ydl.extract_info("https://vm.tiktok.com/ZTR45GpSF?token=secret", download=False)
+    assert {"debug", "info", "error"} <= {level for level, _ in log.records}
+    for _, text in log.records:
+        assert_clean(text)
