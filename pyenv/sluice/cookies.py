@@ -13,14 +13,46 @@ from yt_dlp.cookies import YoutubeDLCookieJar
 _HEADER = "# Netscape HTTP Cookie File\n"
 _FIELDS = 7
 _EXPIRY = re.compile(r"[0-9]{0,15}(?:\.[0-9]{0,9})?")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?=[/?#]|$)")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;]")
 
 
 class ReadOnlyJar(YoutubeDLCookieJar):
     """A session's jar: yt-dlp's `close` would otherwise write it back to its file."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._known: dict[str, list[http.cookiejar.Cookie]] = {}
+        self._rooted: bool | None = None
+        super().__init__(*args, **kwargs)
+
     def save(self, *_args: Any, **_kwargs: Any) -> None:
         """Do nothing."""
+
+    def set_cookie(self, cookie: http.cookiejar.Cookie) -> None:
+        """Store a cookie."""
+        self._changed()
+        super().set_cookie(cookie)
+
+    def clear(self, *args: str | None) -> None:
+        """Drop all cookies, or those of a domain, a path, a name."""
+        self._changed()
+        super().clear(*args)
+
+    def get_cookies_for_url(self, url: str) -> list[http.cookiejar.Cookie]:
+        """As yt-dlp's, which takes a tenth of a millisecond, and is asked twice for each format of a page."""
+        if self._rooted is None:
+            self._rooted = all(cookie.path == "/" for cookie in self)
+        # Where every cookie goes to every path, the origin decides (RFC 6265, section 5.4).
+        origin = _ORIGIN.match(url) if self._rooted else None
+        key = origin.group() if origin else url
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = super().get_cookies_for_url(url)
+        return found[:]
+
+    def _changed(self) -> None:
+        self._known.clear()
+        self._rooted = None
 
     def restore(self, cookies: Iterable[http.cookiejar.Cookie]) -> None:
         """Hold exactly copies of `cookies` from here on."""

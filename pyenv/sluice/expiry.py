@@ -3,7 +3,7 @@
 import calendar
 import re
 import time
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 _MAX_URL = 16_384  # characters; a longer one is not searched
 _PAST = 24 * 3600  # seconds that a clock may be wrong by, or a link may have been over for
@@ -17,6 +17,10 @@ _HEX_SECONDS = {"oe"}
 # Akamai's tokens: exp=1700000000~acl=/*~hmac=...
 _AKAMAI = {"hdnts", "hdnea", "hdntl", "__gda__", "__token__", "token"}
 _AKAMAI_EXPIRY = re.compile(r"(?:^|~)exp=([0-9]{1,11})(?:~|$)")
+_AMZ = {"x-amz-date", "x-amz-expires"}
+_NAMES = _SECONDS | _HEX_SECONDS | _AKAMAI | _AMZ
+_PAIR = re.compile(r"(?:^|&)([A-Za-z_-]{1,20})=([^&]*)")
+
 # In the path: /expire/1700000000/ (YouTube's manifests), /<md5>/<hex seconds>/ (TikTok's and Douyin's media hosts).
 _PATH_SECONDS = re.compile(r"/expire/([0-9]{10})(?:/|$)")
 _PATH_HEX = re.compile(r"^/[0-9a-f]{32}/([0-9a-f]{8})/")
@@ -33,21 +37,24 @@ def expiry(url: str, now: float | None = None) -> int | None:
     now = time.time() if now is None else now
     try:
         parts = urlsplit(url)
-        query = parse_qsl(parts.query, max_num_fields=200)
     except ValueError:
         return None
     values = [_number(found.group(1), 10) for found in [_PATH_SECONDS.search(parts.path)] if found]
     values += [_number(found.group(1), 16) for found in [_PATH_HEX.search(parts.path)] if found]
     amazon: dict[str, str] = {}
-    for key, value in query:
+    # Not parse_qsl: of a query's many values two or three are worth decoding.
+    for key, value in _PAIR.findall(parts.query):
         name = key.lower()
+        if name not in _NAMES:
+            continue
+        value = unquote_plus(value)
         if name in _SECONDS:
             values.append(_number(value, 10))
         elif name in _HEX_SECONDS:
             values.append(_number(value, 16))
         elif name in _AKAMAI and (found := _AKAMAI_EXPIRY.search(value[:1000])):
             values.append(_number(found.group(1), 10))
-        elif name in ("x-amz-date", "x-amz-expires"):
+        elif name in _AMZ:
             amazon[name] = value
     if len(amazon) == 2:
         values.append(_amazon(amazon))
