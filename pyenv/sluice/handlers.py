@@ -72,7 +72,7 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
         self._multi = Multi()
         if self.verify:
             # A path is obeyed; True means "as the environment says", which was found out by measurement.
-            self.verify = trust.where()
+            self.verify = trust.beside_folder()
 
     def begin(self, deadline: float | None) -> None:
         """As told; and libcurl's waits end with the job, too."""
@@ -81,7 +81,7 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
 
     def _create_instance(self, cookiejar: Any = None) -> Any:
         # libcurl reads http_proxy and no_proxy by itself; an empty string switches that off.
-        options = {CurlOpt.PROXY: self.proxies.get("all") or "", CurlOpt.NOPROXY: ""}
+        options = {CurlOpt.PROXY: self.proxies.get("all") or "", CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
         return Session(self._multi, cookies=cookiejar, curl_options=options, trust_env=False)
 
     def close(self) -> None:

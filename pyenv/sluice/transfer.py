@@ -22,6 +22,9 @@ _SLICE = 0.25
 _MAX_CONNECTIONS = 6
 """Connections that a session keeps: a page needs one or two, to as many hosts."""
 
+# For websockets, which nothing here opens by curl_cffi: 128 KiB with every handle.
+Curl._WS_RECV_BUFFER_SIZE = 1
+
 _DONE = 1  # CURLMSG_DONE, curl/multi.h
 
 
@@ -106,9 +109,13 @@ class Transfer:
             self._multi.step(self)
 
     def get(self) -> Any:
-        """Return the next piece of the body, an exception of curl_cffi, or STREAM_END."""
+        """Return what has come of the body since the last time, an exception of curl_cffi, or STREAM_END."""
         self.wait()
-        return self._chunks.pop(0) if self._chunks else self._error() or STREAM_END
+        if not self._chunks:
+            return self._error() or STREAM_END
+        # In one piece: yt-dlp puts them together by copying all that it has, for each.
+        chunks, self._chunks = self._chunks, []
+        return b"".join(chunks)
 
     def check(self, response: Any) -> None:
         """Raise what libcurl's result stands for, unless something of the body came first."""

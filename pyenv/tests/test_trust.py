@@ -1,7 +1,10 @@
 """Each handler trusts CA_FILE, and none trusts the same site without it. Real TLS, on loopback."""
 
+import re
 import ssl
+import subprocess
 import threading
+from pathlib import Path
 
 import certifi
 import pytest
@@ -13,6 +16,8 @@ from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils.networking import HTTPHeaderDict
 
 from sluice import engine, trust
+
+BUILD = Path(__file__).parents[1]
 
 EXTENSIONS = {"requests": {}, "curl_cffi": {"impersonate": ImpersonateTarget("chrome")}}
 
@@ -104,3 +109,33 @@ def test_no_urllib_and_no_way_past_the_proxy(start, stage, monkeypatch):
         with pytest.raises(HTTPError):
             fetch(engine.Settings(None, 5), f"https://localhost:{stage.port}/", extensions=extensions)
     assert [host for host, _, _ in stage.seen].count("www.example.org") == 4
+
+
+def test_the_folder_holds_certifis_roots_and_no_others():
+    def der(text):
+        return sorted(map(ssl.PEM_cert_to_DER_cert, re.findall("-----BEGIN.*?END CERTIFICATE-----", text, re.DOTALL)))
+
+    files = sorted(Path(trust.FOLDER).iterdir())
+    assert der(Path(certifi.core.__file__).with_name("cacert.pem").read_text()) == der(
+        "".join(file.read_text() for file in files)
+    )
+    # One that is not where its hash leads to would not be found.
+    for file in files:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(file)
+        assert len(context.get_ca_certs()) == 1
+
+
+def test_curl_finds_a_root_in_the_folder(stage, start, tmp_path, monkeypatch):
+    run = [BUILD / "roots", stage.ca_file, tmp_path / "certs"]
+    subprocess.run(["/usr/bin/python3", *run], check=True)
+    stage.page("https://www.example.org/", "hello")
+    settings = engine.Settings(stage.proxy, 5)
+    start(ca_file=None)
+    with pytest.raises((CertificateVerifyError, SSLError)):
+        fetch(settings, "https://www.example.org/", extensions=EXTENSIONS["curl_cffi"])
+    one = trust.beside_folder()
+    monkeypatch.setattr(trust, "FOLDER", str(tmp_path / "certs"))
+    monkeypatch.setattr(trust, "beside_folder", lambda: one)
+    got = fetch(settings, "https://www.example.org/", extensions=EXTENSIONS["curl_cffi"])
+    assert got == (200, b"hello")

@@ -55,6 +55,7 @@ impl Interpreter {
         if STARTED.swap(true, Ordering::AcqRel) {
             return Err(PythonError::Start("it was started before".into()));
         }
+        limit_arenas();
         initialize(pyenv, &runtime)?;
         let report = Python::attach(|py| {
             py.import(PACKAGE)
@@ -193,6 +194,19 @@ fn raise_in(thread: u64, exception: *mut ffi::PyObject) {
 fn raised(py: Python<'_>, error: &PyErr) -> PythonError {
     let traceback = error.traceback(py).and_then(|traceback| traceback.format().ok()).unwrap_or_default();
     PythonError::Raised(format!("{traceback}{error}"))
+}
+
+/// Has all threads share one of C's heaps. By default nearly each has its own, and keeps there what its pages took:
+/// half a megabyte per worker (docs/measurements.md). Python's threads hardly ever allocate at the same time.
+fn limit_arenas() {
+    #[expect(unsafe_code, reason = "mallopt(3) is a C function")]
+    // SAFETY: it takes any numbers, and says by its result whether it took these; where it did not, nothing changed.
+    // Fixed thresholds, because glibc's own grow with the first large page, and then nothing is given back.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 512 << 10);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20);
+    }
 }
 
 /// Initialises CPython with an isolated configuration and gives up the interpreter's lock.
