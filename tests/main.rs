@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod clients;
+mod command;
 mod egress;
 mod extract;
 mod lifecycle;
