@@ -1,5 +1,6 @@
 //! `sluice extract`: the answer of `/extract` on standard output, without a server.
 
+use crate::playlists;
 use crate::support::client::{self, encode};
 use crate::support::server::{self, Ended, TestServer};
 use crate::support::stage::tiktok::BEST;
@@ -86,6 +87,10 @@ fn takes_what_extract_takes() {
         let sound = client::get(formats[0]["stream"].as_str().unwrap());
         assert_eq!(sound.header("x-filename"), Some("a-Low%20water.mp3"));
     }
+    let part =
+        printed(&world, &["extract", "--offset", "2", "--limit=1", &playlists::album(&world.stage, 4)]);
+    let entries = part["entries"].as_array().unwrap();
+    assert_eq!((&part["kind"], entries.len(), &entries[0]["title"]), (&"playlist".into(), 1, &"T2".into()));
 }
 
 #[test]

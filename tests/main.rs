@@ -20,6 +20,7 @@ mod limits;
 mod names;
 mod operations;
 mod photos;
+mod playlists;
 mod ranges;
 mod resume;
 mod silence;

@@ -72,8 +72,8 @@ struct ExtractionView<'a> {
     images: Vec<ImageView>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     subtitles: BTreeMap<&'a str, Vec<SubtitleView<'a>>>,
-    #[serde(skip_serializing_if = "<[Entry]>::is_empty")]
-    entries: &'a [Entry],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<&'a [Entry]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     cached: bool,
@@ -103,6 +103,7 @@ impl Api {
         let (ask, fresh) = asked.ask()?;
         let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
         let chosen = match asked.format.as_deref().filter(|selector| !selector.is_empty()) {
+            Some(_) if extracted.extraction.is_playlist() => return Err(no_file_but_entries()),
             Some(selector) => Some(self.extractor.select(&extracted.extraction, selector).await?),
             None => None,
         };
@@ -119,6 +120,14 @@ impl Api {
             false => make(),
         }
     }
+}
+
+/// What there is to say where a file of a playlist is asked for.
+pub(super) fn no_file_but_entries() -> ApiError {
+    ApiError::new(
+        Code::FormatUnavailable,
+        "this page is a playlist, which has no file of its own; /extract lists its entries",
+    )
 }
 
 pub(super) fn body(value: &impl Serialize) -> Result<Bytes, ApiError> {
@@ -172,7 +181,8 @@ fn view<'a>(
         default_format: extraction.default.as_deref(),
         images: images(tickets)?,
         subtitles: subtitles(tickets)?,
-        entries: &extraction.entries,
+        // Of a playlist even where there are none.
+        entries: extraction.is_playlist().then_some(&extraction.entries),
         expires_at: extraction.expires_at.and_then(rfc3339),
         cached,
     })
