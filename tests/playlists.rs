@@ -21,7 +21,7 @@ pub fn album(stage: &Stage, tracks: usize) -> String {
         .collect();
     let album = json!({"trackinfo": tracks, "current": {"title": "Low water"}}).to_string();
     let album = album.replace('"', "&quot;");
-    let html = format!(r#"<script data-tralbum="{album}"></script>"#);
+    let html = format!(r#"<title>Low water</title><script data-tralbum="{album}"></script>"#);
     stage.play(&host, "/album/low-water", Reply::html(html));
     format!("https://{host}/album/low-water")
 }

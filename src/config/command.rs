@@ -52,8 +52,8 @@ fn extract() -> Command {
         .after_help(
             "The output is what GET /extract answers. No server needs to be running for it; its links work on one \
              that has the same settings: the key, and BASE_URL or HOST and PORT.\n\
-             An error is one line on standard error, `sluice: CODE: DETAIL`, and the exit code 1; of a bad flag or \
-             setting it is 2.",
+             What fails is told by the last line of standard error, `sluice: CODE: DETAIL`, and the exit code 1; of a \
+             bad flag or setting it is 2.",
         )
         .arg(Arg::new("url").value_name("URL").required(true).help("The page's address; quote it"))
         .arg(text("format", "SELECTOR").short('f').help("Only the formats that yt-dlp's selector picks"))
