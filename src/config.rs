@@ -2,6 +2,7 @@
 //!
 //! Every bad value is reported at once; none is replaced by its default in silence.
 
+mod command;
 mod error;
 mod file;
 mod keys;
@@ -12,9 +13,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::ArgMatches;
 
 use crate::{api, egress, extract, relay, server, telemetry, ticket};
+pub use command::{Task, command, task};
 use error::Origin;
 pub use error::{ConfigError, Problem};
 use table::{LATER, Later, Setting, TABLE};
@@ -67,28 +69,6 @@ pub struct Settings {
     pub tickets: ticket::Settings,
     /// What the operator should hear once the log works.
     pub warnings: Vec<String>,
-}
-
-/// The command line: a flag for every setting.
-pub fn command() -> Command {
-    let config = Arg::new("config").long("config").value_name("FILE").help("Settings as KEY=value lines");
-    let flags = TABLE.iter().map(|setting| {
-        let default = match setting.default {
-            "" => String::new(),
-            default => format!(" [default: {default}]"),
-        };
-        Arg::new(setting.name)
-            .long(setting.name.to_ascii_lowercase().replace('_', "-"))
-            .value_name(setting.value)
-            .allow_hyphen_values(true)
-            .help(format!("{}{default} [env: {}]", setting.help, setting.name))
-    });
-    Command::new("sluice")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Turns the URL of a page with a video into an HTTP stream of that video")
-        .after_help("Flags come before the environment, and the environment before the file.")
-        .arg(config)
-        .args(flags)
 }
 
 /// Reads and checks all settings.
@@ -187,7 +167,9 @@ impl Reader<'_> {
         let read_buffer = stream_buffer.clamp(egress::MIN_READ, MAX_READ);
         Settings {
             log: telemetry::Settings {
-                filter: self.value("LOG", values::log_filter),
+                filter: self
+                    .optional("LOG", values::log_filter)
+                    .unwrap_or_else(|| command::default_log(self.flags).to_owned()),
                 format: self.value("LOG_FORMAT", values::log_format),
             },
             server: server::Settings {

@@ -1,20 +1,22 @@
 //! The command line, the wiring, the exit code.
 
-use std::io::Write;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sluice::api::{self, Api, Tokens};
-use sluice::config::{self, ProcessEnv, Settings};
+use sluice::api::{self, Api, ExtractRequest, Layout, Tokens};
+use sluice::config::{self, ProcessEnv, Settings, Task};
 use sluice::egress::Egress;
 use sluice::extract::{Extractor, Versions, python};
-use sluice::relay::{self, Relay, Renew};
-use sluice::server;
+use sluice::relay::{Relay, Renew};
+use sluice::server::{self, Signals};
 use sluice::telemetry::{self, Metrics};
 use sluice::ticket::Sealer;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// glibc's keeps what a burst of streams took (docs/measurements.md).
 #[global_allocator]
@@ -30,8 +32,7 @@ fn main() -> ExitCode {
     let settings = match config::load(&flags, &ProcessEnv) {
         Ok(settings) => settings,
         Err(error) => {
-            // Where standard error is closed, the exit code has to do.
-            let _ = writeln!(std::io::stderr(), "sluice: {error}");
+            complain(&error);
             return ExitCode::from(USAGE);
         }
     };
@@ -39,45 +40,68 @@ fn main() -> ExitCode {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let code = match serve(settings) {
-        Ok(()) => 0,
-        Err(error) => {
-            tracing::error!("{error}");
-            1
-        }
+    let ended = match config::task(&flags) {
+        Task::Serve => in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}")),
+        Task::Extract(asked) => in_runtime(print(settings, asked)).inspect_err(|error| complain(error)),
     };
     // Extractions that nobody waits for may still be inside Python.
-    python::exit(code)
+    python::exit(u8::from(ended.is_err()))
 }
 
-fn serve(settings: Settings) -> Result<(), BoxError> {
+fn in_runtime(work: impl Future<Output = Result<(), BoxError>>) -> Result<(), BoxError> {
     let runtime = Runtime::new()?;
-    let result = runtime.block_on(run(settings));
+    let result = runtime.block_on(work);
     // Waits for nothing: a name that is being looked up must not hold the end back.
     runtime.shutdown_background();
     result
 }
 
-async fn run(settings: Settings) -> Result<(), BoxError> {
+/// Where standard error is closed, the exit code has to do.
+fn complain(error: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "sluice: {error}");
+}
+
+async fn serve(mut settings: Settings) -> Result<(), BoxError> {
     let started = Instant::now();
-    // Before Python: an interpreter that finds SIGINT taken leaves it alone.
     let signals = Signals::register()?;
     let listeners = server::bind(&settings.server.listen)?;
+    settings.relay.max_streams = server::streams_within_limit(settings.relay.max_streams);
+    let api = wired(&settings)?;
+    tokio::spawn(announce(Arc::clone(&api), started));
+    server::run(listeners, api, &settings.server, signals.received(python::exit)).await;
+    Ok(())
+}
+
+/// Says in the log when the first worker is warm.
+async fn announce(api: Arc<Api>, started: Instant) {
+    api.warmed().await;
+    tracing::info!("ready in {} ms", started.elapsed().as_millis());
+}
+
+async fn print(mut settings: Settings, asked: ExtractRequest) -> Result<(), BoxError> {
+    Signals::register()?.end(python::exit);
+    settings.extract.max_workers = 1;
+    // Not `Stdout`, whose lock a signal's end would wait for while a reader lets us wait.
+    let mut out = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let layout = if out.is_terminal() { Layout::Pretty } else { Layout::Line };
+    let base_url = settings.api.links.base_url_at(&settings.server.listen);
+    let mut json = wired(&settings)?.describe(&asked, &base_url, layout).await?.to_vec();
+    json.push(b'\n');
+    out.write_all(&json).map_err(|error| format!("standard output: {error}"))?;
+    Ok(())
+}
+
+/// Puts the rooms together. Blocks this thread, which has nothing else to do yet, until yt-dlp is imported.
+fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
     let metrics = Arc::new(Metrics::default());
     let egress = Egress::new(&settings.egress)?;
     let sealer = Arc::new(Sealer::new(&settings.tickets)?);
-    // Blocks this thread, which has nothing else to do yet.
     let seal = api::sealed_by(Arc::clone(&sealer));
     let extractor = Arc::new(Extractor::start(&settings.extract, Arc::clone(&metrics), seal)?);
     let Versions { python, yt_dlp, extractors } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
-    let max_streams = server::streams_within_limit(settings.relay.max_streams);
-    let limits = relay::Settings { max_streams, ..settings.relay };
-    let relay = Relay::new(egress, limits, Arc::clone(&metrics), renewed_by(&extractor));
-    let api = Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api));
-    tokio::spawn(announce(Arc::clone(&api), started));
-    server::run(listeners, api, &settings.server, signals.received()).await;
-    Ok(())
+    let relay = Relay::new(egress, settings.relay.clone(), Arc::clone(&metrics), renewed_by(&extractor));
+    Ok(Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api.clone())))
 }
 
 /// Lets the relay have links renewed without knowing the extractor.
@@ -87,38 +111,4 @@ fn renewed_by(extractor: &Arc<Extractor<Tokens>>) -> Renew {
         let extractor = Arc::clone(&extractor);
         Box::pin(async move { Ok(extractor.renew(&page, &item).await?) })
     })
-}
-
-/// Says in the log when the first worker is warm.
-async fn announce(api: Arc<Api>, started: Instant) {
-    api.warmed().await;
-    tracing::info!("ready in {} ms", started.elapsed().as_millis());
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn register() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Waits for the first SIGINT or SIGTERM. A second one ends the process at once.
-    async fn received(mut self) {
-        self.next().await;
-        tokio::spawn(async move {
-            self.next().await;
-            tracing::warn!("a second signal: ending at once");
-            python::exit(1)
-        });
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

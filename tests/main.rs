@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod clients;
+mod command;
 mod egress;
 mod extract;
 mod lifecycle;
@@ -19,6 +20,7 @@ mod limits;
 mod names;
 mod operations;
 mod photos;
+mod playlists;
 mod ranges;
 mod resume;
 mod silence;

@@ -1,5 +1,6 @@
 //! What operators see: health, metrics, the description; and who sees it.
 
+use crate::playlists;
 use crate::support::client;
 use crate::support::stage::tiktok::{BEST, TikTok};
 use crate::support::world::{World, assert_problem, fresh_id, post, world};
@@ -67,6 +68,8 @@ fn answers_are_as_described() {
     let extraction = world.extract(video.page_url());
     assert_eq!(extraction["default_format"], BEST);
     let photos = TikTok::photos(&fresh_id(), 2).install(&world.stage);
+    let album = playlists::album(&world.stage, 2);
+    assert_described(&description, "Extraction", &world.extract(&album));
     for page in [video.page_url(), photos.page_url()] {
         assert_described(&description, "Extraction", &world.extract(page));
         let answer = world.post("/tiktok", &json!({"url": page})).json();

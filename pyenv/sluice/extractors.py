@@ -17,6 +17,7 @@ from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 from yt_dlp.globals import all_plugins_loaded, plugin_dirs
 from yt_dlp.utils import ExtractorError
 
+from sluice import playlist
 from sluice.index import Index, load
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
@@ -59,6 +60,7 @@ def prepare() -> int:
     if not hasattr(InfoExtractor.raise_login_required, "__wrapped__"):
         InfoExtractor.raise_login_required = _marked(InfoExtractor.raise_login_required)
         InfoExtractor._login_hint = lambda *_args, **_kwargs: LOGIN_HINT
+    playlist.install()
     index()
     return len(_extractors())
 

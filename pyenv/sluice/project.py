@@ -90,7 +90,8 @@ _FORMAT: Mapping[str, Convert] = {
 def project(ydl: Ydl, info: Json) -> Json:
     """Return the `Extraction` of a processed info dict.
 
-    A playlist has `entries`; anything else has `formats`, best first, and `default` when one of them plays everywhere.
+    A playlist has `entries`, those of them that have a page, and `playlist_count` where yt-dlp knows how many there are
+    in all; anything else has `formats`, best first, and `default` when one of them plays everywhere.
     A photo post has `images`, and in `formats` its sound, if there is one.
     `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError.
     """
@@ -99,6 +100,7 @@ def project(ydl: Ydl, info: Json) -> Json:
         result["kind"] = "playlist"
         entries = (_entry(entry) for entry in (info.get("entries") or ())[:MAX_ENTRIES] if entry)
         result["entries"] = [entry for entry in entries if "url" in entry]
+        result.update(_fields(info, {"playlist_count": count}))
     else:
         _add_post(ydl, info, result)
         _add_media(ydl, info, result)
@@ -241,6 +243,8 @@ def _subtitle_links(ydl: Ydl, info: Json, several: Iterable[Json]) -> Iterable[J
 def _entry(entry: Mapping[str, Any]) -> Json:
     result = _fields(entry, {"id": text, "title": text})
     url = web_url(entry.get("webpage_url")) or web_url(entry.get("url"))
+    # What extractors tell each other in a URL is not for clients, and not taken from them (session.py).
+    url = url and url.partition("#__youtubedl_smuggle")[0]
     if url:
         result["url"] = url
     return result

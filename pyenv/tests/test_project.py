@@ -5,6 +5,7 @@ import math
 import time
 
 import pytest
+from yt_dlp.utils import smuggle_url
 
 from sluice import engine
 from sluice.project import NoFormatsError, project
@@ -156,12 +157,15 @@ def test_earliest_expiry_of_all_links(ydl):
 def test_playlist(ydl):
     entries = [{"_type": "url", "id": str(i), "title": f"t{i}", "url": f"https://h.org/{i}"} for i in range(300)]
     entries[1] = {"_type": "url", "url": "other:thing"}
-    got = result(ydl, _type="playlist", entries=entries, formats=None)
+    # Headers and the like, for another extractor: not for clients, and not taken from them.
+    entries[2]["url"] = smuggle_url("https://h.org/2", {"http_headers": {"Cookie": "secret"}})
+    got = result(ydl, _type="playlist", entries=entries, formats=None, playlist_count=300)
     assert got["kind"] == "playlist"
     # 200 are listed, of which one has no page that could be extracted.
     assert len(got["entries"]) == 199
     assert got["entries"][0] == {"id": "0", "title": "t0", "url": "https://h.org/0"}
-    assert got["entries"][1]["id"] == "2"
+    assert got["entries"][1] == {"id": "2", "title": "t2", "url": "https://h.org/2"}
+    assert got["playlist_count"] == 300
     assert "formats" not in got
 
 

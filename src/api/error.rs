@@ -104,7 +104,8 @@ codes! {
 }
 
 /// An error as a client sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
 pub struct ApiError {
     /// Which.
     pub code: Code,

@@ -1,101 +1,33 @@
 //! `GET`, `POST /extract`: a page's description, with a stream link for each of its files.
 
+mod asked;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
-use super::filename::Template;
 use super::rendered::Shape;
 use super::tickets::{StreamLink, Tickets};
 use super::{Api, request};
-use crate::extract::{Ask, Entry, Format, FormatInfo, Found, Kind, MAX_ENTRIES, Metadata, PageUrl};
+use crate::extract::{Entry, Format, FormatInfo, Found, Kind, Metadata};
 use crate::ticket::Item;
 
-/// Farthest entry of a playlist that an answer can begin at: yt-dlp fetches what lies before it, too.
-const MAX_OFFSET: u32 = 10_000;
+pub use asked::ExtractRequest;
+pub(super) use asked::{is_set, page};
 
-/// What is asked for.
-#[derive(Deserialize)]
-pub(super) struct ExtractRequest {
-    pub(super) url: Option<String>,
-    #[serde(default)]
-    pub(super) format: Option<String>,
-    #[serde(default)]
-    pub(super) filename: Option<String>,
-    #[serde(default)]
-    fresh: Flag,
-    #[serde(default)]
-    offset: Option<u32>,
-    #[serde(default)]
-    limit: Option<u32>,
-}
-
-/// `true` or `1`, as JSON or in a query.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Flag(bool);
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Null => Ok(Self(false)),
-            Value::Bool(flag) => Ok(Self(flag)),
-            Value::Number(number) if number.as_u64().is_some_and(|number| number < 2) => {
-                Ok(Self(number.as_u64() == Some(1)))
-            }
-            Value::String(text) => Ok(Self(is_set(&text))),
-            _ => Err(serde::de::Error::custom("`fresh` is true or false")),
-        }
-    }
-}
-
-/// Whether a flag's text switches it on.
-pub(super) fn is_set(text: &str) -> bool {
-    matches!(text, "1" | "true")
-}
-
-impl ExtractRequest {
-    /// What a query asks for.
-    fn of_query<B>(request: &Request<B>) -> Result<Self, ApiError> {
-        let number = |name| {
-            let parse = |text: String| {
-                text.parse().map_err(|_| ApiError::new(Code::BadRequest, format!("`{name}` is no number")))
-            };
-            request::parameter(request, name).map(parse).transpose()
-        };
-        Ok(Self {
-            url: request::parameter(request, "url"),
-            format: request::parameter(request, "format"),
-            filename: request::parameter(request, "filename"),
-            fresh: Flag(request::parameter(request, "fresh").is_some_and(|text| is_set(&text))),
-            offset: number("offset")?,
-            limit: number("limit")?,
-        })
-    }
-
-    /// The page, and whether the site is to be asked again.
-    pub(super) fn ask(&self) -> Result<(Ask, bool), ApiError> {
-        let limit = self.limit.unwrap_or(MAX_ENTRIES);
-        if !(1..=MAX_ENTRIES).contains(&limit) {
-            return Err(ApiError::new(Code::BadRequest, format!("`limit` is from 1 to {MAX_ENTRIES}")));
-        }
-        let offset = self.offset.unwrap_or(0);
-        if offset > MAX_OFFSET {
-            return Err(ApiError::new(Code::BadRequest, format!("`offset` is at most {MAX_OFFSET}")));
-        }
-        Ok((Ask { page: page(self.url.as_deref())?, offset, limit }, self.fresh.0))
-    }
-
-    /// The template for the names of the files.
-    pub(super) fn template(&self) -> Result<Option<Template>, ApiError> {
-        Ok(self.filename.as_deref().map(Template::parse).transpose()?)
-    }
+/// How JSON is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// On one line, for programs.
+    Line,
+    /// With a line for each field, for people.
+    Pretty,
 }
 
 #[derive(Serialize)]
@@ -140,8 +72,8 @@ struct ExtractionView<'a> {
     images: Vec<ImageView>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     subtitles: BTreeMap<&'a str, Vec<SubtitleView<'a>>>,
-    #[serde(skip_serializing_if = "<[Entry]>::is_empty")]
-    entries: &'a [Entry],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<&'a [Entry]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
     cached: bool,
@@ -157,37 +89,57 @@ impl Api {
             Method::POST => request::json(request).await?,
             _ => ExtractRequest::of_query(&request)?,
         };
+        Ok(json_response(self.describe(&asked, &base_url, Layout::Line).await?))
+    }
+
+    /// An `Extraction` as JSON, with links that begin with `base_url`.
+    pub async fn describe(
+        &self,
+        asked: &ExtractRequest,
+        base_url: &str,
+        layout: Layout,
+    ) -> Result<Bytes, ApiError> {
         let template = asked.template()?;
         let (ask, fresh) = asked.ask()?;
         let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
-        let chosen = match asked.format.filter(|selector| !selector.is_empty()) {
-            Some(selector) => Some(self.extractor.select(&extracted.extraction, &selector).await?),
+        let chosen = match asked.format.as_deref().filter(|selector| !selector.is_empty()) {
+            Some(_) if extracted.extraction.is_playlist() => return Err(no_file_but_entries()),
+            Some(selector) => Some(self.extractor.select(&extracted.extraction, selector).await?),
             None => None,
         };
         let tickets = Tickets {
             api: self,
             page: &ask.page,
             extracted: &extracted,
-            base_url: &base_url,
+            base_url,
             template: template.as_ref(),
         };
-        let make = || body(&view(&tickets, chosen.as_deref(), cached)?);
-        let body = match cached && chosen.is_none() && template.is_none() {
-            true => self.rendered.answer(extracted.number, Shape::Extract, &base_url, make)?,
-            false => make()?,
-        };
-        Ok(json_response(body))
+        let make = || laid_out(&view(&tickets, chosen.as_deref(), cached)?, layout);
+        match cached && chosen.is_none() && template.is_none() && layout == Layout::Line {
+            true => self.rendered.answer(extracted.number, Shape::Extract, base_url, make),
+            false => make(),
+        }
     }
 }
 
-/// The page that a client names.
-pub(super) fn page(url: Option<&str>) -> Result<PageUrl, ApiError> {
-    let url = url.filter(|url| !url.trim().is_empty()).ok_or_else(|| ApiError::missing("url"))?;
-    Ok(PageUrl::parse(url)?)
+/// What there is to say where a file of a playlist is asked for.
+pub(super) fn no_file_but_entries() -> ApiError {
+    ApiError::new(
+        Code::FormatUnavailable,
+        "this page is a playlist, which has no file of its own; /extract lists its entries",
+    )
 }
 
 pub(super) fn body(value: &impl Serialize) -> Result<Bytes, ApiError> {
-    Ok(serde_json::to_vec(value).map_err(ApiError::internal)?.into())
+    laid_out(value, Layout::Line)
+}
+
+fn laid_out(value: &impl Serialize, layout: Layout) -> Result<Bytes, ApiError> {
+    let json = match layout {
+        Layout::Line => serde_json::to_vec(value),
+        Layout::Pretty => serde_json::to_vec_pretty(value),
+    };
+    Ok(json.map_err(ApiError::internal)?.into())
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<Response<Body>, ApiError> {
@@ -229,7 +181,8 @@ fn view<'a>(
         default_format: extraction.default.as_deref(),
         images: images(tickets)?,
         subtitles: subtitles(tickets)?,
-        entries: &extraction.entries,
+        // Of a playlist even where there are none.
+        entries: extraction.is_playlist().then_some(&extraction.entries),
         expires_at: extraction.expires_at.and_then(rfc3339),
         cached,
     })

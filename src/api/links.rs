@@ -1,6 +1,6 @@
 //! The address that links in answers begin with, and who asks.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::{FORWARDED, HOST, ORIGIN, VIA};
 use http::uri::Authority;
@@ -45,6 +45,17 @@ impl LinkSettings {
             .or_else(|| Some(connection?.local.to_string()))
             .unwrap_or_else(|| "localhost".to_owned());
         format!("{scheme}://{host}")
+    }
+
+    /// `BASE_URL`; else the first of the addresses that a server with these settings listens on.
+    pub fn base_url_at(&self, listen: &[SocketAddr]) -> String {
+        match (&self.base_url, listen.first()) {
+            (Some(base), _) => base.clone(),
+            // All addresses: no client goes to that one.
+            (None, Some(any)) if any.ip().is_unspecified() => format!("http://localhost:{}", any.port()),
+            (None, Some(address)) => format!("http://{address}"),
+            (None, None) => "http://localhost".to_owned(),
+        }
     }
 
     /// Whether an address belongs to a proxy that the operator trusts.
@@ -138,6 +149,18 @@ mod tests {
         }
         let fixed = LinkSettings { base_url: Some("https://a.example/v".into()), ..settings };
         assert_eq!(fixed.base_url(&request("10.1.2.3:9", &proxied)), "https://a.example/v");
+    }
+
+    #[test]
+    fn without_a_request_links_begin_where_the_server_listens() {
+        let at = |base_url: Option<&str>, address: &str| {
+            let settings = LinkSettings { base_url: base_url.map(str::to_owned), ..LinkSettings::default() };
+            settings.base_url_at(&[address.parse().unwrap(), "192.0.2.1:80".parse().unwrap()])
+        };
+        assert_eq!(at(None, "127.0.0.1:3021"), "http://127.0.0.1:3021");
+        assert_eq!(at(None, "[2001:db8::1]:80"), "http://[2001:db8::1]:80");
+        assert_eq!(at(None, "[::]:3021"), "http://localhost:3021");
+        assert_eq!(at(Some("https://a.example/v"), "0.0.0.0:3021"), "https://a.example/v");
     }
 
     #[test]

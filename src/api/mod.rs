@@ -32,6 +32,7 @@ use crate::ticket::Sealer;
 pub use body::Body;
 pub use cors::Origins;
 use error::ApiError;
+pub use extract::{ExtractRequest, Layout};
 pub use links::LinkSettings;
 use rendered::Rendered;
 pub use tickets::{Tokens, sealed_by};

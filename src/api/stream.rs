@@ -14,7 +14,7 @@ use hyper::body::{Frame, SizeHint};
 use super::body::{self, Body};
 use super::client::{ClientConnection, Outlet};
 use super::error::{ApiError, Code};
-use super::extract::{is_set, page};
+use super::extract::{is_set, no_file_but_entries, page};
 use super::filename::Template;
 use super::request::parameter;
 use super::{Api, filename, tickets};
@@ -81,6 +81,9 @@ impl Api {
     ) -> Result<(Origin, String), ApiError> {
         let found = self.extractor.extract(ask, fresh).await?;
         let extraction = &found.extracted.extraction;
+        if extraction.is_playlist() {
+            return Err(no_file_but_entries());
+        }
         let format_id = match selector {
             Some(selector) => self.extractor.select(extraction, &selector).await?.into_iter().next(),
             None => extraction.default.clone(),

@@ -34,6 +34,11 @@ impl Api {
             return Err(ApiError::new(Code::UnsupportedUrl, detail));
         }
         let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
+        if extracted.extraction.is_playlist() {
+            let detail =
+                "this page is a playlist; /extract lists its entries, each of which this endpoint takes";
+            return Err(ApiError::new(Code::UnsupportedUrl, detail));
+        }
         let tickets = Tickets {
             api: self,
             page: &ask.page,

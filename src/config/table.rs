@@ -48,7 +48,7 @@ settings! {
     "COOKIES_PATH" FILE = "", "/etc/sluice/cookies.txt", "Netscape cookie file for the sites, read only";
     "TRUSTED_PROXIES" NETWORKS = "", "127.0.0.1,10.0.0.0/8", "Proxies whose X-Forwarded-* headers count";
     "CORS_ORIGINS" ORIGINS = "*", "https://video.example.org", "Origins whose pages may read answers";
-    "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives";
+    "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives; unset, warn for `sluice extract`";
     "LOG_FORMAT" FORMAT = "plain", "json", "plain or json";
     "PYENV_DIR" FOLDER = "", "/opt/sluice/pyenv", "The Python runtime; unset, pyenv near the binary";
 }

@@ -161,3 +161,22 @@ fn a_state_folder_that_cannot_be_written_costs_a_warning() {
     assert_eq!(settings.tickets.keys.len(), 1);
     assert!(settings.warnings[0].contains("memory only"), "{:?}", settings.warnings);
 }
+
+#[test]
+fn a_command_reads_its_flags_and_logs_less() {
+    command().debug_assert();
+    let read = |args: &[&str]| task(&command().get_matches_from(["sluice"].iter().chain(args)));
+    assert!(matches!(read(&[]), Task::Serve));
+    assert!(matches!(read(&["serve"]), Task::Serve));
+    let Task::Extract(asked) = read(&["extract", "--port", "1", "u", "-f", "b", "--offset", "3"]) else {
+        panic!("not the command");
+    };
+    assert_eq!((asked.url.as_deref(), asked.format.as_deref()), (Some("u"), Some("b")));
+    assert_eq!((asked.offset, asked.limit), (Some(3), None));
+
+    assert_eq!(load_with(&["serve"], &[]).unwrap().log.filter, "info");
+    assert_eq!(load_with(&["extract", "u"], &[]).unwrap().log.filter, "warn");
+    assert_eq!(load_with(&["extract", "u"], &[("LOG", "debug")]).unwrap().log.filter, "debug");
+    let later = load_with(&["--port", "1", "extract", "u", "--port", "2"], &[]).unwrap();
+    assert_eq!(later.server.listen[0].port(), 2, "the later flag counts");
+}

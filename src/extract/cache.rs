@@ -13,6 +13,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// How long a page that is not there is remembered as such, at most: one that is deleted stays so, but what is
 /// private today may be public soon.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
+/// How long a broadcast is known as one, at most: it may end at any time, and its links with it.
+const LIVE_TTL: Duration = Duration::from_secs(30);
 /// How long an extraction that was made for a stream whose link failed serves others of the same page.
 const RENEWED: Duration = Duration::from_secs(5);
 /// What an entry takes beside the texts in it, in bytes, roughly.
@@ -123,7 +125,7 @@ impl<S: Send + Sync + 'static> Cache<S> {
     pub(super) fn put(&self, ask: Ask, wanted: Wanted, outcome: &Outcome<S>) {
         let renewed = (wanted == Wanted::Renewed).then(Instant::now);
         let life = match outcome {
-            Ok(extracted) => life(extracted.extraction.expires_at, self.ttl),
+            Ok(extracted) => life(&extracted.extraction, self.ttl),
             Err(error) if is_definite(error) => self.ttl.min(NEGATIVE_TTL),
             Err(_) if renewed.is_some() => Duration::ZERO,
             // Whatever is known stays known.
@@ -140,8 +142,9 @@ impl<S: Send + Sync + 'static> Cache<S> {
     }
 }
 
-fn life(expires_at: Option<u64>, ttl: Duration) -> Duration {
-    let Some(expires_at) = expires_at else { return ttl };
+fn life(extraction: &Extraction, ttl: Duration) -> Duration {
+    let ttl = if extraction.metadata.is_live == Some(true) { ttl.min(LIVE_TTL) } else { ttl };
+    let Some(expires_at) = extraction.expires_at else { return ttl };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     ttl.min(Duration::from_secs(expires_at).saturating_sub(now).saturating_sub(MARGIN))
 }
@@ -157,11 +160,27 @@ fn is_definite(error: &ExtractError) -> bool {
 mod tests {
     use super::*;
 
+    fn extraction(mut about: serde_json::Value) -> Extraction {
+        about["kind"] = "video".into();
+        serde_json::from_value(about).unwrap()
+    }
+
+    #[test]
+    fn a_broadcast_is_not_known_for_long() {
+        let lives = |is_live: bool, ttl| {
+            life(&extraction(serde_json::json!({"is_live": is_live})), Duration::from_secs(ttl)).as_secs()
+        };
+        assert_eq!(lives(true, 300), LIVE_TTL.as_secs());
+        assert_eq!(lives(true, 10), 10);
+        assert_eq!(lives(false, 300), 300);
+    }
+
     #[test]
     fn no_entry_outlives_its_links() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let ttl = Duration::from_secs(300);
-        let lives = |expires_at| life(expires_at, ttl).as_secs();
+        let lives =
+            |expires_at| life(&extraction(serde_json::json!({"expires_at": expires_at})), ttl).as_secs();
         assert_eq!(lives(None), 300);
         assert_eq!(lives(Some(now + 3600)), 300);
         assert!((138..=140).contains(&lives(Some(now + 200))));

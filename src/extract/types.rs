@@ -84,6 +84,9 @@ pub struct Metadata {
     /// Whether it is being broadcast now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_live: Option<bool>,
+    /// Of a playlist: how many entries it has in all, where that is known without asking for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playlist_count: Option<u64>,
 }
 
 /// What clients see of a format.
@@ -251,6 +254,11 @@ pub struct Extraction {
 }
 
 impl Extraction {
+    /// Whether the page is several pages, with no file of its own.
+    pub fn is_playlist(&self) -> bool {
+        self.kind == Kind::Playlist
+    }
+
     /// The format with this id.
     pub fn format(&self, format_id: &str) -> Option<&Format> {
         self.formats.iter().find(|format| format.info.format_id == format_id)

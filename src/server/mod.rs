@@ -3,6 +3,7 @@
 mod files;
 mod io;
 mod listen;
+mod signals;
 
 use std::convert::Infallible;
 use std::io as std_io;
@@ -26,6 +27,7 @@ use io::ConnectionIo;
 
 pub use files::streams_within_limit;
 pub use listen::{ListenError, bind};
+pub use signals::Signals;
 
 /// Longest wait for a request's head, from the connection's start or the last answer's end.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);

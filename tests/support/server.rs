@@ -160,17 +160,23 @@ pub fn run(settings: &[(&str, &str)], flags: &[&str]) -> Ended {
     let mut command = piped(command(settings, flags, home.path()), home.path());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let log = Log::follow(child.stderr.take().unwrap());
+    // Beside the wait: a pipe holds only so much.
+    let mut stdout = child.stdout.take().unwrap();
+    let stdout = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
     if !log.wait_for_end() {
         let _ = child.kill();
         let _ = child.wait();
         panic!("still running after {PATIENCE:?}:\n{}", log.lines().join("\n"));
     }
-    let mut stdout = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    let stdout = stdout.join().unwrap().unwrap();
     Ended { code: child.wait().unwrap().code(), stdout, stderr: log.lines().join("\n") }
 }
 
-fn command(settings: &[(&str, &str)], flags: &[&str], home: &Path) -> Command {
+/// The binary with the environment of [`TestServer::spawn`], its home a given one.
+pub fn command(settings: &[(&str, &str)], flags: &[&str], home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
     command.args(flags).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home);
