@@ -42,9 +42,18 @@ pub(super) fn check_head<B>(request: &Request<B>) -> Result<(), ApiError> {
 
 /// The first value of a query parameter; an empty one counts as absent.
 pub(super) fn parameter<B>(request: &Request<B>, name: &str) -> Option<String> {
-    let query = request.uri().query()?;
-    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(found, _)| found == name)?;
+    // Pair by pair, so that only the one that is asked for is decoded.
+    let mut pairs = request.uri().query()?.split('&').filter(|pair| is_named(pair, name));
+    let (_, value) = url::form_urlencoded::parse(pairs.next()?.as_bytes()).next()?;
     (!value.is_empty()).then(|| value.into_owned())
+}
+
+/// Whether a pair of a query has that name, which is plain ASCII.
+fn is_named(pair: &str, name: &str) -> bool {
+    let written = pair.split('=').next().unwrap_or_default();
+    written == name
+        || written.contains('%')
+            && url::form_urlencoded::parse(written.as_bytes()).next().is_some_and(|(found, _)| found == name)
 }
 
 /// Reads a body that is a JSON object.
@@ -129,6 +138,8 @@ mod tests {
         let request = get("/stream?url=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&format=&url=second");
         assert_eq!(parameter(&request, "url").unwrap(), "https://a.example/?x=1&y");
         assert_eq!(parameter(&request, "format"), None);
+        assert_eq!(parameter(&get("/stream?u%72l=x%26&url=y"), "url").unwrap(), "x&");
+        assert_eq!(parameter(&get("/stream?urls=x&aurl=y&url"), "url"), None);
         assert_eq!(parameter(&get("/stream"), "url"), None);
     }
 

@@ -44,8 +44,8 @@ impl PageUrl {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(PageUrlError::Userinfo);
         }
-        let decoded = percent_decoded(url.as_str());
-        if decoded.contains(SMUGGLE) || text.contains(SMUGGLE) {
+        let escaped = url.as_str().contains('%') && percent_decoded(url.as_str()).contains(SMUGGLE);
+        if escaped || url.as_str().contains(SMUGGLE) || text.contains(SMUGGLE) {
             return Err(PageUrlError::Smuggled);
         }
         // The root's dot means the same host, but extractors do not know it.
