@@ -14,6 +14,7 @@ mod bad_input;
 mod clients;
 mod egress;
 mod extract;
+mod extraction;
 mod lifecycle;
 mod limits;
 mod names;
