@@ -1,6 +1,7 @@
 //! Failures: those that will be the same tomorrow are remembered, the others are not.
 
 use super::{Page, SITES};
+use crate::support::film::Change;
 use crate::support::stage::tiktok::{self, status_page};
 use crate::support::stage::{Fault, Reply};
 use crate::support::world::{World, assert_problem, fresh_id, post, world};
@@ -56,26 +57,31 @@ fn what_nobody_takes_is_remembered_too() {
 #[test]
 fn what_may_be_otherwise_next_time_is_asked_again() {
     let world = World::with(&[("YTDLP_TIMEOUT", "2")]);
-    let answers: [(fn(Reply) -> Reply, u16, &str); 5] = [
+    let answers: [(Change, u16, &str); 5] = [
         (|_| Reply::status(403), 503, "upstream_blocked"),
         (|_| Reply::status(429), 503, "upstream_blocked"),
         (|_| Reply::status(500), 502, "upstream_error"),
         (|_| Reply::html("nothing"), 502, "extraction_failed"),
         (|_| Reply::html("").fault(Fault::HeldHead), 504, "extraction_timeout"),
     ];
-    for (make, status, code) in answers {
-        for (handler, install) in SITES {
-            let page = install(&world);
-            page.show(&world, make);
-            fails(&world, &page.url, false, status, code);
-            let asked = page.count(&world);
-            assert!(asked >= 1);
-            fails(&world, &page.url, false, status, code);
-            assert_eq!(page.count(&world), 2 * asked, "{handler}: {code}");
-            page.show(&world, |reply| reply);
-            world.extract(&page.url);
+    std::thread::scope(|scope| {
+        for (make, status, code) in answers {
+            for (handler, install) in SITES {
+                let world = &world;
+                scope.spawn(move || {
+                    let page = install(world);
+                    page.show(world, make);
+                    fails(world, &page.url, false, status, code);
+                    let asked = page.count(world);
+                    assert!(asked >= 1);
+                    fails(world, &page.url, false, status, code);
+                    assert_eq!(page.count(world), 2 * asked, "{handler}: {code}");
+                    page.show(world, |reply| reply);
+                    world.extract(&page.url);
+                });
+            }
         }
-    }
+    });
     let blocked = status_page(&world.stage, &fresh_id(), 10204);
     for count in 1..3 {
         fails(&world, &blocked, false, 503, "upstream_blocked");
