@@ -15,6 +15,7 @@ mod clients;
 mod command;
 mod egress;
 mod extract;
+mod extraction;
 mod lifecycle;
 mod limits;
 mod names;

@@ -19,7 +19,7 @@ from curl_cffi.const import CurlOpt
 from yt_dlp.networking import _curlcffi, _requests, _websockets
 
 from sluice import trust
-from sluice.transfer import Multi, OverdueError, Session
+from sluice.transfer import Multi, OverdueError, Session, may_break_off
 
 
 class _Kept:
@@ -135,10 +135,14 @@ urllib3.connectionpool.HTTPConnectionPool.ConnectionCls = _Connection
 urllib3.connectionpool.HTTPSConnectionPool.ConnectionCls = _TLSConnection
 
 
-def shut(thread: int) -> None:
-    """End what a thread reads from `requests`: it gets an error at once. curl_cffi's waits end by themselves."""
+def shut(thread: int) -> bool:
+    """End what a thread reads from `requests`: it gets an error at once. curl_cffi's waits end by themselves.
+
+    Returns whether an exception may be raised in the thread, as long as the caller keeps the interpreter's lock.
+    """
     for connection in list(_open.get(thread, ())):
         connection.shut()
+    return may_break_off(thread)
 
 
 def forget(thread: int) -> None:

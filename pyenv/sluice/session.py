@@ -129,11 +129,19 @@ class Session:
                 self._drop()
             return {"error": classify(error)}
         finally:
-            ydl.end()
+            self._end(ydl)
         try:
             return {"ok": project(ydl, info)}
         except NoFormatsError as error:
             return {"error": failure("extraction_failed", str(error))}
+
+    def _end(self, ydl: Ydl) -> None:
+        """End the job, even if it is told to stop in that very moment: others may wait for what it holds."""
+        try:
+            ydl.end()
+        except BaseException:
+            self._drop()
+            raise
 
     def _select(self, formats_json: str, selector: str) -> dict[str, Any]:
         if self._selector is None:

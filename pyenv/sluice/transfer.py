@@ -6,7 +6,10 @@ connection, a TLS handshake and a parsed CA bundle (2 to 3 ms of CPU). A multi h
 stop does.
 """
 
+import functools
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import curl_cffi.requests
@@ -32,6 +35,41 @@ class OverdueError(BaseException):
     """The job's time is up. Not an `Exception`: yt-dlp catches those, and goes on."""
 
 
+_unbroken: set[int] = set()
+"""Threads inside of what may not be broken off."""
+
+
+def may_break_off(thread: int) -> bool:
+    """Tell whether an exception may be raised in a thread, until the caller gives the interpreter's lock up."""
+    return thread not in _unbroken
+
+
+def _whole(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep others from raising an exception in the midst of `work`.
+
+    Every call of libcurl gives the lock up, so that an order to stop would arrive on the return from it, most likely:
+    after something is freed, and before that is noted.
+    """
+
+    @functools.wraps(work)
+    def wrapper(*args: Any) -> Any:
+        thread = threading.get_ident()
+        if thread in _unbroken:
+            return work(*args)
+        try:
+            # Within: an exception that was raised before comes out here.
+            _unbroken.add(thread)
+            return work(*args)
+        finally:
+            _unbroken.discard(thread)
+
+    return wrapper
+
+
+# Its `__del__` calls it again, whether or not it was broken off: what is freed twice ends the process.
+Curl.close = _whole(Curl.close)
+
+
 class Multi:
     """A libcurl multi handle: connections, parsed roots and resolved names that transfers share, one thread's own."""
 
@@ -43,12 +81,14 @@ class Multi:
         """When the present job ends, as time.monotonic() tells it."""
         lib.curl_multi_setopt(self._handle, CurlMOpt.MAXCONNECTS, ffi.new("long *", _MAX_CONNECTIONS))
 
+    @_whole
     def begin(self, curl: Curl, transfer: "Transfer") -> None:
         """Start a transfer; its callbacks are called from within `step`."""
         curl._ensure_cacert()
         self._transfers[curl._curl] = transfer
         _check(lib.curl_multi_add_handle(self._handle, curl._curl))
 
+    @_whole
     def end(self, curl: Curl) -> None:
         """Take a transfer out, done or not. Its connection is kept if the answer was read to its end."""
         if self._transfers.pop(curl._curl, None) is not None:
@@ -66,11 +106,12 @@ class Multi:
                 raise OverdueError
             _check(lib.curl_multi_poll(self._handle, ffi.NULL, 0, int(left * 1000) + 1, self._number))
 
+    @_whole
     def close(self) -> None:
         """Close all connections."""
         if self._handle is not None:
-            for curl in list(self._transfers):
-                lib.curl_multi_remove_handle(self._handle, curl)
+            # Takes out the transfers that are left by itself. Those in our list may have been freed, where `end` was
+            # kept from being called.
             self._transfers.clear()
             lib.curl_multi_cleanup(self._handle)
             self._handle = None

@@ -2,10 +2,12 @@
 
 import socket
 import struct
+import threading
 import time
 
 import pytest
 from conftest import CLIP, CLIP_API, VIDEO, assert_clean, failed
+from curl_cffi import Curl
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import RequestError
 from yt_dlp.networking.impersonate import ImpersonateTarget
@@ -13,6 +15,7 @@ from yt_dlp.utils import ExtractorError, GeoRestrictedError, UnsupportedError, U
 
 from sluice import engine
 from sluice.errors import classify
+from sluice.handlers import shut
 from sluice.log import Log
 
 
@@ -135,3 +138,24 @@ def test_the_whole_log_is_clean_and_has_levels(start, stage):
     assert {"debug", "info", "error"} <= {level for level, _ in log.records}
     for _, text in log.records:
         assert_clean(text)
+
+
+def test_nobody_breaks_off_what_libcurl_frees(monkeypatch):
+    me = threading.get_ident()
+    asked = []
+    clean = Curl.clean_handles_and_buffers
+
+    def cleaning(self, *args):
+        asked.append(shut(me))
+        # A second handle whose end comes within that of the first.
+        if len(asked) == 1:
+            Curl().close()
+        asked.append(shut(me))
+        clean(self, *args)
+
+    monkeypatch.setattr(Curl, "clean_handles_and_buffers", cleaning)
+    assert shut(me)
+    Curl().close()
+    assert len(asked) >= 4
+    assert not any(asked)
+    assert shut(me)

@@ -9,6 +9,8 @@ from conftest import VIDEO, tiktok_item, tiktok_page
 
 import sluice
 from sluice import engine
+from sluice.handlers import HANDLERS
+from sluice.transfer import OverdueError
 
 
 def extract(session, url=VIDEO):
@@ -200,3 +202,44 @@ def test_a_bug_tells_its_place_to_the_log_alone(start, monkeypatch):
     assert error["kind"] == "internal"
     assert "project.py" in error["trace"]
     assert "secret" not in error["message"] + error["trace"]
+
+
+def test_a_session_starts_anew_every_so_often(start, stage, monkeypatch):
+    monkeypatch.setattr("sluice.session.RENEW_AFTER", 3)
+    stage.page(VIDEO, tiktok_page(tiktok_item()))
+    session = start()
+    closed = set()
+    for handler in HANDLERS:
+
+        def close(self, _close=handler.close):
+            closed.add(self)
+            _close(self)
+
+        monkeypatch.setattr(handler, "close", close)
+    used = []
+    for _ in range(7):
+        assert "ok" in extract(session)
+        used.append(session._ydl)
+    first, second, third = used[0], used[3], used[6]
+    assert used == [first] * 3 + [second] * 3 + [third]
+    assert len({id(ydl) for ydl in used}) == 3
+    assert len(closed) == 2 * len(HANDLERS)
+    session.close()
+    assert len(closed) == 3 * len(HANDLERS)
+
+
+def test_an_order_to_stop_at_the_very_end_leaves_nothing_held(start, stage, monkeypatch):
+    stage.page(VIDEO, tiktok_page(tiktok_item()))
+    session = start()
+    ended = []
+
+    def late(self):
+        ended.append(self)
+        if len(ended) == 1:
+            raise OverdueError
+
+    monkeypatch.setattr("sluice.state.Keeper.over", late)
+    assert extract(session)["error"]["kind"] == "internal"
+    assert len(ended) == 2, "the classes stay as the job left them"
+    assert session._ydl is None
+    assert "ok" in extract(session)

@@ -1,6 +1,7 @@
 //! Answers as bytes, for those who ask for a page that many ask for.
 
 use bytes::Bytes;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::error::ApiError;
@@ -29,7 +30,10 @@ impl Rendered {
         let weigh = |key: &Key, answer: &Bytes| {
             u32::try_from(answer.len() + key.base_url.len() + size_of::<Key>()).unwrap_or(u32::MAX)
         };
-        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+        // Not moka's own policy: answers of extractions that were renewed, however often they were asked for, have to
+        // make room.
+        let policy = EvictionPolicy::lru();
+        Self(Cache::builder().max_capacity(bytes).weigher(weigh).eviction_policy(policy).build())
     }
 
     /// The answer for an extraction that was known before it was asked for; `make` makes it the first time.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Moka;
 
 use super::{Ask, ExtractError, Extraction, PageErrorKind};
@@ -106,7 +107,14 @@ impl<S: Send + Sync + 'static> Cache<S> {
             let bytes = bytes + ask.page.as_str().len() + OVERHEAD;
             u32::try_from(bytes).unwrap_or(u32::MAX).max(least)
         };
-        let kept = Moka::builder().max_capacity(settings.bytes).weigher(weigh).expire_after(Life).build();
+        let kept = Moka::builder()
+            .max_capacity(settings.bytes)
+            .weigher(weigh)
+            .expire_after(Life)
+            // moka's own policy turns a newcomer away that was asked for less often than what it would replace; but
+            // who has extracted a page streams it next.
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         Self { kept, ttl: settings.ttl }
     }
 
@@ -138,6 +146,8 @@ impl<S: Send + Sync + 'static> Cache<S> {
             self.kept.invalidate(&ask);
         } else {
             self.kept.insert(ask, Kept { outcome: outcome.clone(), renewed, known, life });
+            // Otherwise the bounds hold a few hundred milliseconds later.
+            self.kept.run_pending_tasks();
         }
     }
 }

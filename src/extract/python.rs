@@ -101,12 +101,14 @@ impl Interpreter {
                 return;
             }
             let stopped = py.import(PACKAGE).and_then(|package| {
-                package.call_method1("shut", (thread,))?;
-                package.getattr("OverdueError")
+                let exception = package.getattr("OverdueError")?;
+                // Last, for what it returns holds as long as the lock is kept.
+                Ok((package.call_method1("shut", (thread,))?.extract::<bool>()?, exception))
             });
             match stopped {
                 // Python code may have given the lock up for a moment.
-                Ok(exception) if should() => raise_in(thread, exception.as_ptr()),
+                Ok((true, exception)) if should() => raise_in(thread, exception.as_ptr()),
+                // It is told again.
                 Ok(_) => {}
                 Err(error) => tracing::error!(error = %raised(py, &error), "a worker could not be stopped"),
             }

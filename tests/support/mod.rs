@@ -5,6 +5,8 @@ pub mod client;
 pub mod film;
 pub mod log;
 pub mod random;
+pub mod rogue;
 pub mod server;
 pub mod stage;
+pub mod watch;
 pub mod world;

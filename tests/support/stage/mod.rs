@@ -9,6 +9,7 @@ mod plan;
 mod proxy;
 mod reply;
 mod seen;
+pub mod streamable;
 pub mod tiktok;
 mod wire;
 

@@ -84,6 +84,16 @@ impl Video {
         stage.play(PAGES, &self.path, change(self.page_reply(self.html.clone())));
     }
 
+    /// The page, for other places.
+    pub fn page(&self) -> Reply {
+        self.page_reply(self.html.clone())
+    }
+
+    /// The path of the page at [`PAGES`].
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Shows the same media at new places under a new cookie, as a page that is fetched again does. The old places
     /// go on as they are. Gives the post as it is shown from now on.
     pub fn move_media(&self, stage: &Stage) -> Video {

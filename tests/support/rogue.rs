@@ -1,0 +1,71 @@
+//! A server whose Python has one more plugin: extractors that do harm (`rogue/`).
+
+use super::world::World;
+use std::fs::{File, OpenOptions};
+use std::ops::Deref;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// The plugin's site.
+pub const HOST: &str = "rogue.example.net";
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A world with that plugin.
+pub struct Rogue {
+    world: World,
+    pyenv: TempDir,
+}
+
+impl Rogue {
+    /// A stage and a server of one's own, with these settings.
+    pub fn with(settings: &[(&str, &str)]) -> Rogue {
+        let pyenv = tempfile::tempdir().unwrap();
+        let (root, folder) = (Path::new(ROOT), pyenv.path());
+        for part in ["runtime", "sluice"] {
+            symlink(root.join("pyenv").join(part), folder.join(part)).unwrap();
+        }
+        std::fs::create_dir(folder.join("plugins")).unwrap();
+        symlink(root.join("pyenv/plugins/sluice"), folder.join("plugins/sluice")).unwrap();
+        symlink(root.join("tests/support/rogue"), folder.join("plugins/rogue")).unwrap();
+        let mut all = vec![("PYENV_DIR", folder.to_str().unwrap())];
+        all.extend_from_slice(settings);
+        Rogue { world: World::with(&all), pyenv }
+    }
+
+    /// The address of a page whose extractor does that.
+    pub fn page(deed: &str, name: &str) -> String {
+        format!("https://{HOST}/{deed}/{name}")
+    }
+
+    /// Makes the pages of that name last until the [`Hold`] is dropped.
+    pub fn hold(&self, name: &str) -> Hold {
+        let path = self.pyenv.path().join(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Both ways: neither this nor the extractor's opening waits then.
+        let fifo = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        Hold { path, fifo }
+    }
+}
+
+impl Deref for Rogue {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+/// Keeps an extractor busy.
+pub struct Hold {
+    path: PathBuf,
+    fifo: File,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
