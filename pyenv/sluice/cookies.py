@@ -33,10 +33,10 @@ class ReadOnlyJar(YoutubeDLCookieJar):
         self._changed()
         super().set_cookie(cookie)
 
-    def clear(self, *args: str | None) -> None:
+    def clear(self, *args: str | None, **kwargs: str | None) -> None:
         """Drop all cookies, or those of a domain, a path, a name."""
         self._changed()
-        super().clear(*args)
+        super().clear(*args, **kwargs)
 
     def get_cookies_for_url(self, url: str) -> list[http.cookiejar.Cookie]:
         """As yt-dlp's, which takes a tenth of a millisecond, and is asked twice for each format of a page."""

@@ -30,11 +30,14 @@ class _Kept:
     """When the present job ends, as time.monotonic() tells it."""
 
     def begin(self, deadline: float | None) -> None:
-        """Take a new job. Sessions that an extractor had made for a cookie jar of its own are closed."""
+        """Take a new job, with no HTTP session that has another cookie jar than this handler's.
+
+        An extractor may have brought one of its own, and curl_cffi makes one for requests with a header `Cookie`.
+        """
         self.deadline = deadline
         instances = getattr(self, "_InstanceStoreMixin__instances", [])
         for made_for, instance in instances[:]:
-            if made_for["cookiejar"] not in (None, self.cookiejar):  # type: ignore[attr-defined]
+            if made_for["cookiejar"] is not self.cookiejar:  # type: ignore[attr-defined]
                 instances.remove((made_for, instance))
                 self._close_instance(instance)  # type: ignore[attr-defined]
 
@@ -77,7 +80,7 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
     def begin(self, deadline: float | None) -> None:
         """As told; and libcurl's waits end with the job, too."""
         super().begin(deadline)
-        self._multi.deadline = deadline
+        self._multi.begin_job(deadline)
 
     def _create_instance(self, cookiejar: Any = None) -> Any:
         # libcurl reads http_proxy and no_proxy by itself; an empty string switches that off.
@@ -94,30 +97,51 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
 HANDLERS = (RequestsRH, CurlCFFIRH, WebsocketsRH)
 
 
-class _Shut:
-    """A connection of urllib3's with a second hold on its socket, by which another thread can end a read from it.
+class _Grip:
+    """A second hold on a socket, by which another thread can end a read from it.
 
     The first one is out of reach while TLS is set up, and closing a descriptor does not wake who reads from it.
     """
 
-    _grip: socket.socket | None = None
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock.dup()
+        _open.setdefault(threading.get_ident(), weakref.WeakSet()).add(self)
+
+    def shut(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class _Shut:
+    """A connection of urllib3's with a grip that lasts as long as the socket: an answer may outlive its connection."""
+
+    _grip: _Grip | None = None
+    _answering = False
 
     def _new_conn(self) -> socket.socket:
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self._grip = sock.dup()
-        _open.setdefault(threading.get_ident(), weakref.WeakSet()).add(self)
+        self._grip = _Grip(sock)
         return sock
+
+    def getresponse(self) -> Any:
+        self._answering = True
+        try:
+            response = super().getresponse()  # type: ignore[misc]
+        finally:
+            self._answering = False
+        if self.sock is None:  # type: ignore[attr-defined]
+            # Closed already, because there will be no other answer: the socket is this one's now.
+            response._sluice_grip, self._grip = self._grip, None
+        return response
 
     def close(self) -> None:
         super().close()  # type: ignore[misc]
-        if self._grip is not None:
+        if self._grip is not None and not self._answering:
             self._grip.close()
             self._grip = None
-
-    def shut(self) -> None:
-        if self._grip is not None:
-            with contextlib.suppress(OSError):
-                self._grip.shutdown(socket.SHUT_RDWR)
 
 
 class _Connection(_Shut, urllib3.connection.HTTPConnection):
@@ -128,8 +152,8 @@ class _TLSConnection(_Shut, urllib3.connection.HTTPSConnection):
     pass
 
 
-_open: dict[int, weakref.WeakSet[_Shut]] = {}
-"""Connections by the thread that opened them."""
+_open: dict[int, weakref.WeakSet[_Grip]] = {}
+"""Grips by the thread that opened the connection."""
 
 urllib3.connectionpool.HTTPConnectionPool.ConnectionCls = _Connection
 urllib3.connectionpool.HTTPSConnectionPool.ConnectionCls = _TLSConnection
@@ -140,8 +164,10 @@ def shut(thread: int) -> bool:
 
     Returns whether an exception may be raised in the thread, as long as the caller keeps the interpreter's lock.
     """
-    for connection in list(_open.get(thread, ())):
-        connection.shut()
+    # The thread may open another one meanwhile; then it is told again.
+    with contextlib.suppress(RuntimeError):
+        for grip in list(_open.get(thread, ())):
+            grip.shut()
     return may_break_off(thread)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, extractors, trust
+from sluice import engine, extractors, handlers, trust
 from sluice.cookies import CookieFile
 from sluice.engine import MAX_ENTRIES, Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
@@ -22,6 +22,8 @@ from sluice.selector import BadSelectorError, Selector, UnavailableError
 
 MAX_URL = 8_192
 """Characters of a page's URL."""
+
+_NOTHING = failure("extraction_failed", "The extractor found nothing on this page")
 
 RENEW_AFTER = 1_000
 """Jobs after which a session starts anew."""
@@ -56,6 +58,7 @@ class Session:
         self._selector: Selector | None = None
         self._ydl: Ydl | None = None
         self._jobs = 0
+        self._whole = True
 
     def warm(self) -> None:
         """Pay, without the network, what the first extraction would."""
@@ -89,15 +92,27 @@ class Session:
         """
         return _answer(lambda: self._select(formats_json, selector))
 
+    def settle(self) -> None:
+        """Tidy up after a job: when it can't be told to stop any more, so that nothing of this is left half done.
+
+        Others may wait for what the job held. What was broken off, in whatever state, is not used again; and every so
+        often there is a new yt-dlp anyway, so that no leak lasts.
+        """
+        if not self._whole or self._jobs >= RENEW_AFTER:
+            self._drop()
+        elif self._ydl is not None:
+            self._ydl.end()
+        self._whole = True
+
     def close(self) -> None:
         """Let go of everything."""
         self._selector = None
         self._drop()
+        handlers.forget(threading.get_ident())
 
     def _begin(self, job: Job) -> Ydl:
-        """Return the session's yt-dlp, as good as new; every so often a new one, so that no leak lasts."""
-        if self._jobs >= RENEW_AFTER:
-            self._drop()
+        """Return the session's yt-dlp, as good as new."""
+        self.settle()
         if self._ydl is None:
             self._ydl = Ydl(_started()[0])
         self._jobs += 1
@@ -118,30 +133,19 @@ class Session:
         ydl = self._begin(
             Job(_started()[1].cookies(), log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES))
         )
+        self._whole = False
         try:
             info = ydl.extract_info(url, download=False)
-            if not info:
-                return {"error": failure("extraction_failed", "The extractor found nothing on this page")}
-        # All of them: SystemExit and what a deadline throws into a thread count as well.
-        except BaseException as error:
-            if not isinstance(error, Exception):
-                # Whatever was broken off may be half done.
-                self._drop()
-            return {"error": classify(error)}
-        finally:
-            self._end(ydl)
-        try:
-            return {"ok": project(ydl, info)}
+            answer = {"ok": project(ydl, info)} if info else {"error": _NOTHING}
         except NoFormatsError as error:
-            return {"error": failure("extraction_failed", str(error))}
-
-    def _end(self, ydl: Ydl) -> None:
-        """End the job, even if it is told to stop in that very moment: others may wait for what it holds."""
-        try:
-            ydl.end()
-        except BaseException:
-            self._drop()
-            raise
+            answer = {"error": failure("extraction_failed", str(error))}
+        except Exception as error:
+            answer = {"error": classify(error)}
+        # SystemExit, and what a deadline throws into a thread.
+        except BaseException as error:
+            return {"error": classify(error)}
+        self._whole = True
+        return answer
 
     def _select(self, formats_json: str, selector: str) -> dict[str, Any]:
         if self._selector is None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sluice.transfer import OverdueError
 
-_one_at_a_time = threading.Lock()
-"""Held by a job that uses an extractor which assigns to a class: a class is there only once."""
+_locks: dict[str, threading.RLock] = {}
+"""By class that an extractor assigns to: held by the job that uses it, for the class is there only once."""
 
 
 class Keeper:
@@ -22,36 +22,34 @@ class Keeper:
         self._stateful = _by_class(stateful)
         self._changed = _by_class(changed)
         self._first: dict[tuple[type, str], Any] = {}
-        self._holds = False
 
     def made(self, extractor: Any, deadline: float | None) -> None:
         """Take care of an extractor that was just made. Waits, if another job uses one that assigns to its class."""
         cls = type(extractor)
         for name in _names(cls, self._changed):
             setattr(extractor, name, copy.deepcopy(getattr(cls, name)))
-        assigned = [(base, name) for base in cls.__mro__ for name in self._stateful.get(_path(base), ())]
-        if not assigned:
-            return
-        if not self._holds:
+        for base in cls.__mro__:
+            owner = _path(base)
+            if owner not in self._stateful:
+                continue
             wait = -1 if deadline is None else max(deadline - time.monotonic(), 0)
-            if not _one_at_a_time.acquire(timeout=wait):
+            if not _locks.setdefault(owner, threading.RLock()).acquire(timeout=wait):
                 raise OverdueError
-            self._holds = True
-        for base, name in assigned:
-            self._first.setdefault((base, name), vars(base).get(name, _absent))
+            for name in self._stateful[owner]:
+                self._first.setdefault((base, name), vars(base).get(name, _absent))
 
     def over(self) -> None:
-        """Put the classes back as they were, at the end of a job."""
-        if not self._holds:
-            return
+        """Put the classes back as they were, at the end of a job, and let others have them."""
         for (base, name), value in self._first.items():
             if value is not _absent:
                 setattr(base, name, value)
             elif name in vars(base):
                 delattr(base, name)
         self._first.clear()
-        self._holds = False
-        _one_at_a_time.release()
+        # The locks know best: a job may have been broken off right after it got one.
+        for lock in list(_locks.values()):
+            while lock._is_owned():  # type: ignore[attr-defined]
+                lock.release()
 
 
 _absent = object()

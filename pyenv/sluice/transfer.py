@@ -81,6 +81,12 @@ class Multi:
         """When the present job ends, as time.monotonic() tells it."""
         lib.curl_multi_setopt(self._handle, CurlMOpt.MAXCONNECTS, ffi.new("long *", _MAX_CONNECTIONS))
 
+    def begin_job(self, deadline: float | None) -> None:
+        """Drop what an earlier job has left unread, and note when this one ends."""
+        for transfer in list(self._transfers.values()):
+            transfer.result()
+        self.deadline = deadline
+
     @_whole
     def begin(self, curl: Curl, transfer: "Transfer") -> None:
         """Start a transfer; its callbacks are called from within `step`."""
@@ -101,10 +107,18 @@ class Multi:
             if message.msg == _DONE and (done := self._transfers.get(message.easy_handle)):
                 done.finish(message.data.result)
         if transfer.is_idle():
-            left = _SLICE if self.deadline is None else min(self.deadline - time.monotonic(), _SLICE)
-            if left <= 0:
-                raise OverdueError
+            left = min(self.check_deadline(), _SLICE)
             _check(lib.curl_multi_poll(self._handle, ffi.NULL, 0, int(left * 1000) + 1, self._number))
+
+    def check_deadline(self) -> float:
+        """Return how many seconds are left; raises OverdueError."""
+        left = _SLICE if self.deadline is None else self.deadline - time.monotonic()
+        if left <= 0:
+            raise OverdueError
+        return left
+
+    def __del__(self) -> None:
+        self.close()
 
     @_whole
     def close(self) -> None:
@@ -152,6 +166,7 @@ class Transfer:
     def get(self) -> Any:
         """Return what has come of the body since the last time, an exception of curl_cffi, or STREAM_END."""
         self.wait()
+        self._multi.check_deadline()
         if not self._chunks:
             return self._error() or STREAM_END
         # In one piece: yt-dlp puts them together by copying all that it has, for each.

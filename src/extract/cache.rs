@@ -129,13 +129,19 @@ impl<S: Send + Sync + 'static> Cache<S> {
         does.then_some(kept.outcome)
     }
 
+    fn is_known(&self, ask: &Ask) -> bool {
+        self.get(ask, Wanted::Known).is_some()
+    }
+
     /// Keeps an outcome for as long as it may be handed out, if that is at all.
     pub(super) fn put(&self, ask: Ask, wanted: Wanted, outcome: &Outcome<S>) {
         let renewed = (wanted == Wanted::Renewed).then(Instant::now);
         let life = match outcome {
             Ok(extracted) => life(&extracted.extraction, self.ttl),
             Err(error) if is_definite(error) => self.ttl.min(NEGATIVE_TTL),
-            Err(_) if renewed.is_some() => Duration::ZERO,
+            // Nobody asked the site.
+            Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed) => return,
+            Err(_) if renewed.is_some() && !self.is_known(&ask) => Duration::ZERO,
             // Whatever is known stays known.
             Err(_) => return,
         };

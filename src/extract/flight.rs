@@ -59,9 +59,67 @@ impl<S> Flights<S> {
         abandoned
     }
 
+    /// Ends the flight with an error if its task ends without: its passengers would wait for ever, and so would all
+    /// who ask for the same later.
+    pub(super) fn guard(&self, ask: &Ask, announce: &Announce<S>) -> Crash<'_, S> {
+        Crash { flights: self, flight: Some((ask.clone(), announce.clone())) }
+    }
+
     /// Ends a flight: who asks from here on finds the cache, or a new one.
     pub(super) fn land(&self, ask: &Ask, announce: &Announce<S>, outcome: Outcome<S>) {
         self.lock().remove(ask);
         announce.send_replace(Some(outcome));
+    }
+}
+
+/// Lands a flight when it is dropped, unless it is disarmed.
+pub(super) struct Crash<'a, S> {
+    flights: &'a Flights<S>,
+    flight: Option<(Ask, Announce<S>)>,
+}
+
+impl<S> Crash<'_, S> {
+    pub(super) fn disarm(mut self) {
+        self.flight = None;
+    }
+}
+
+impl<S> Drop for Crash<'_, S> {
+    fn drop(&mut self) {
+        if let Some((ask, announce)) = self.flight.take() {
+            self.flights.land(&ask, &announce, Err(super::bug("an extraction's task broke")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::{ExtractError, PageUrl};
+
+    #[tokio::test]
+    async fn a_task_that_breaks_strands_nobody() {
+        let flights = Flights::<()>::default();
+        let ask = Ask::new(PageUrl::parse("https://a.example/").unwrap());
+        let (aboard, new) = flights.board(&ask);
+        drop(flights.guard(&ask, &new.unwrap()));
+        assert!(matches!(aboard.landed().await, Some(Err(ExtractError::Bug(_)))));
+        assert!(flights.board(&ask).1.is_some(), "the next one is a new one");
+    }
+
+    #[tokio::test]
+    async fn a_flight_is_abandoned_only_while_nobody_is_aboard() {
+        let flights = Flights::<()>::default();
+        let ask = Ask::new(PageUrl::parse("https://a.example/").unwrap());
+        let (first, new) = flights.board(&ask);
+        let announce = new.unwrap();
+        assert!(!flights.abandon(&ask, &announce, || true), "somebody is aboard");
+        drop(first);
+        assert!(!flights.abandon(&ask, &announce, || false), "it is under way");
+        let (second, none) = flights.board(&ask);
+        assert!(none.is_none());
+        drop(second);
+        assert!(flights.abandon(&ask, &announce, || true));
+        assert!(flights.board(&ask).1.is_some());
     }
 }

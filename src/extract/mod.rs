@@ -257,6 +257,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
     /// Extracts, and tells everybody who is aboard.
     async fn fly(self: Arc<Self>, ask: Ask, announce: Announce<S>, wanted: Wanted) {
         let started = Instant::now();
+        let crash = self.flights.guard(&ask, &announce);
         let priority = match wanted {
             // A stream waits in its middle.
             Wanted::Renewed => Priority::Urgent,
@@ -266,7 +267,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let outcome = match self.submit(call, priority, started + self.timeout) {
             Err(error) => Err(error),
             Ok(job) => match self.wait(&ask, &announce, job, started + self.timeout).await {
-                None => return,
+                None => return crash.disarm(),
                 Some(answer) => self.extracted(&ask, answer),
             },
         };
@@ -275,6 +276,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
             self.metrics.extraction(outcome.as_ref().err().map(ExtractError::label), started.elapsed());
         }
         self.cache.put(ask.clone(), wanted, &outcome);
+        crash.disarm();
         self.flights.land(&ask, &announce, outcome);
     }
 
@@ -288,16 +290,20 @@ impl<S: Send + Sync + 'static> Inner<S> {
     ) -> Option<Result<String, ExtractError>> {
         let late = tokio::time::sleep_until(deadline.into());
         tokio::pin!(late);
-        let mut left = false;
+        let mut begun = false;
         loop {
             let answer = tokio::select! {
                 answer = &mut job.answer => Some(answer),
                 () = &mut late => None,
-                () = announce.closed(), if !left => {
-                    if self.flights.abandon(ask, announce, || self.pool.withdraw(&job)) {
+                () = announce.closed(), if !begun => {
+                    let withdraw = || {
+                        begun = !self.pool.withdraw(&job);
+                        !begun
+                    };
+                    if self.flights.abandon(ask, announce, withdraw) {
                         return None;
                     }
-                    left = true;
+                    // Begun, or boarded again in that moment.
                     continue;
                 }
             };

@@ -138,6 +138,11 @@ impl Session<'_> {
         raise_in(self.thread, std::ptr::null_mut());
     }
 
+    /// Tidies up after a job that can't be stopped any more.
+    pub fn settle(&self) -> Result<(), PythonError> {
+        self.call("settle", ()).map(drop)
+    }
+
     /// Pays the costs that yt-dlp puts off to the first URL, without network.
     pub fn warm(&self) -> Result<(), PythonError> {
         self.call("warm", ()).map(drop)

@@ -79,11 +79,14 @@ pub(super) fn live(interpreter: Interpreter, worker: &Worker) -> Result<(), Pyth
                 }
                 Call::Select { formats, selector } => session.select(formats, selector),
             };
-            // From here on nobody may stop this thread: it has the interpreter's lock, and the job ends before it
-            // gives it up.
+            // The job ends before this thread gives the interpreter's lock up, so that nobody tells it to stop after
+            // this.
+            let reply = job.over();
             session.unstop();
+            session.settle()?;
             let broken = result.as_ref().err().map(ToString::to_string);
-            job.answer(result.map_err(|error| error.to_string()));
+            // The client may have left meanwhile, which is nobody's error.
+            let _ = reply.send(result.map_err(|error| error.to_string()));
             if let Some(error) = broken {
                 // An exception in the wrong place: the session may be half done with something.
                 return Err(PythonError::Raised(error));

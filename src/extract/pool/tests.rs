@@ -42,7 +42,7 @@ fn held(max_workers: usize, max_queue: usize) -> Held {
                 return Ok(());
             }
             let answer = url(&job);
-            job.answer(Ok(answer));
+            drop(job.over().send(Ok(answer)));
         }
         Ok(())
     };
@@ -137,7 +137,7 @@ async fn a_lost_worker_ends_its_job_and_is_replaced() {
             match url(&job).as_str() {
                 "panic" => panic!("on purpose"),
                 "fail" => return Err("on purpose".into()),
-                _ => job.answer(Ok("fine".into())),
+                _ => drop(job.over().send(Ok("fine".into()))),
             }
         }
         Ok(())
@@ -187,7 +187,7 @@ fn hanging() -> (Pool, mpsc::Receiver<u64>, mpsc::Sender<()>) {
             if url(&job) == "hang" {
                 let _ = wait.lock().unwrap().recv();
             }
-            job.answer(Ok("back".into()));
+            drop(job.over().send(Ok("back".into())));
         }
         Ok(())
     };

@@ -19,15 +19,13 @@ pub(in super::super) struct Job {
     /// When its client will have been told that it took too long.
     pub(in super::super) deadline: Instant,
     reply: oneshot::Sender<Answer>,
-    busy: Busy,
+    _busy: Busy,
 }
 
 impl Job {
-    /// Answers it. The client may have left meanwhile, which is nobody's error.
-    pub(in super::super) fn answer(self, answer: Answer) {
-        // First, so that a client that has its answer finds the worker free.
-        drop(self.busy);
-        let _ = self.reply.send(answer);
+    /// Ends it: from here on nobody tells the worker to stop, and a client that has its answer finds it free.
+    pub(in super::super) fn over(self) -> oneshot::Sender<Answer> {
+        self.reply
     }
 }
 
@@ -100,7 +98,7 @@ impl Worker {
                 self.shared.watch.notify_one();
             }
             let busy = Busy { shared: Arc::clone(&self.shared), seat: self.seat };
-            return Some(Job { call, deadline, reply, busy });
+            return Some(Job { call, deadline, reply, _busy: busy });
         }
         None
     }
