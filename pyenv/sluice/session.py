@@ -23,8 +23,6 @@ from sluice.selector import BadSelectorError, Selector, UnavailableError
 MAX_URL = 8_192
 """Characters of a page's URL."""
 
-_NOTHING = failure("extraction_failed", "The extractor found nothing on this page")
-
 RENEW_AFTER = 1_000
 """Jobs after which a session starts anew."""
 
@@ -136,14 +134,13 @@ class Session:
         self._whole = False
         try:
             info = ydl.extract_info(url, download=False)
-            answer = {"ok": project(ydl, info)} if info else {"error": _NOTHING}
-        except NoFormatsError as error:
-            answer = {"error": failure("extraction_failed", str(error))}
         except Exception as error:
             answer = {"error": classify(error)}
         # SystemExit, and what a deadline throws into a thread.
         except BaseException as error:
             return {"error": classify(error)}
+        else:
+            answer = _projected(ydl, info)
         self._whole = True
         return answer
 
@@ -156,6 +153,15 @@ class Session:
             return {"error": failure("bad_request", str(error))}
         except UnavailableError as error:
             return {"error": failure("format_unavailable", str(error))}
+
+
+def _projected(ydl: Ydl, info: dict[str, Any] | None) -> dict[str, Any]:
+    if not info:
+        return {"error": failure("extraction_failed", "The extractor found nothing on this page")}
+    try:
+        return {"ok": project(ydl, info)}
+    except NoFormatsError as error:
+        return {"error": failure("extraction_failed", str(error))}
 
 
 @functools.cache

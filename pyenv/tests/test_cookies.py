@@ -1,10 +1,16 @@
 import json
 import os
+from http.cookiejar import Cookie
 
 import pytest
 from conftest import VIDEO, tiktok_item, tiktok_page
+from yt_dlp.cookies import YoutubeDLCookieJar
+from yt_dlp.networking import Request
+from yt_dlp.networking.impersonate import ImpersonateTarget
 
+from sluice import engine
 from sluice.cookies import CookieFile, ReadOnlyJar
+from sluice.log import Log
 
 HEAD = "# Netscape HTTP Cookie File\n"
 
@@ -55,6 +61,64 @@ def test_without_a_header_line_and_with_bad_lines(tmp_path):
     path = tmp_path / "cookies.txt"
     path.write_text("broken\n" + line("good") + "also\tbroken\n")
     assert names(CookieFile(str(path))) == ["good"]
+
+
+def test_a_jar_answers_and_forgets_as_the_library_s_does():
+    jar, library = ReadOnlyJar(), YoutubeDLCookieJar()
+    for domain, path, secure, name in (
+        (".tiktok.com", "/", True, "a"),
+        (".tiktok.com", "/", False, "b"),
+        ("www.tiktok.com", "/", False, "c"),
+        ("www.tiktok.com", "/deep", False, "d"),
+        (".example.org", "/", False, "e"),
+    ):
+        for each in (jar, library):
+            dotted = domain.startswith(".")
+            each.set_cookie(
+                Cookie(0, name, "1", None, False, domain, True, dotted, path, True, secure, None, True, None, None, {})
+            )
+
+    def same():
+        for url in (
+            "https://www.tiktok.com/",
+            "https://www.tiktok.com/deep/er",
+            "http://www.tiktok.com/x",
+            "https://WWW.TikTok.com/?a",
+            "https://v16.tiktok.com:8443/a#b",
+            "https://user@www.tiktok.com/",
+            "https://www.tiktok.com\\@www.example.org/",
+            "https://nottiktok.com/",
+            "https://www.example.org",
+        ):
+            found = [sorted(cookie.name for cookie in each.get_cookies_for_url(url)) for each in (jar, library)]
+            assert found[0] == found[1], url
+        return jar.get_cookies_for_url("https://www.tiktok.com/")
+
+    assert len(same()) == 3
+    # As yt-dlp's TikTok calls it.
+    for each in (jar, library):
+        each.clear(domain="www.tiktok.com", path="/deep", name="d")
+    assert len(same()) == 3
+    for each in (jar, library):
+        each.clear(domain=".tiktok.com", path="/", name="a")
+        each.clear(domain="nowhere", path="/", name="a")
+    assert len(same()) == 2
+    for each in (jar, library):
+        each.clear()
+    assert same() == []
+
+
+@pytest.mark.parametrize("handler", [{}, {"impersonate": ImpersonateTarget("chrome")}])
+def test_what_comes_beside_a_header_of_ones_own_is_not_kept(start, stage, handler):
+    start()
+    stage.page("https://www.tiktok.com/", "hello", "200 OK", "Set-Cookie: secret=first; Path=/")
+    with engine.Ydl(engine.Settings(stage.proxy, 5)) as ydl:
+        for number in (1, 2):
+            ydl.begin(engine.Job((), Log()))
+            headers = {"Cookie": f"own={number}"}
+            ydl.urlopen(Request("https://www.tiktok.com/", headers=headers, extensions=handler)).read()
+    assert "own=2" in stage.seen[1][2]["cookie"]
+    assert "secret" not in stage.seen[1][2]["cookie"]
 
 
 def test_no_file():

@@ -228,18 +228,25 @@ def test_a_session_starts_anew_every_so_often(start, stage, monkeypatch):
     assert len(closed) == 3 * len(HANDLERS)
 
 
-def test_an_order_to_stop_at_the_very_end_leaves_nothing_held(start, stage, monkeypatch):
+def test_what_was_broken_off_is_not_used_again(start, stage, monkeypatch):
     stage.page(VIDEO, tiktok_page(tiktok_item()))
     session = start()
-    ended = []
+    extract(session)
+    first = session._ydl
 
-    def late(self):
-        ended.append(self)
-        if len(ended) == 1:
-            raise OverdueError
+    def stopped(*_args, **_kwargs):
+        raise OverdueError
 
-    monkeypatch.setattr("sluice.state.Keeper.over", late)
-    assert extract(session)["error"]["kind"] == "internal"
-    assert len(ended) == 2, "the classes stay as the job left them"
+    with monkeypatch.context() as patch:
+        patch.setattr("yt_dlp.extractor.tiktok.TikTokIE._real_extract", stopped)
+        assert extract(session)["error"]["kind"] == "extraction_timeout"
+    assert session._ydl is first, "nothing is tidied up while the thread may be told to stop"
+    session.settle()
     assert session._ydl is None
+    assert not first.__dict__.get("_request_director")
     assert "ok" in extract(session)
+    # An error of the page is none of the session's.
+    kept = session._ydl
+    assert extract(session, "https://www.tiktok.com/@a/video/2")["error"]["kind"] == "not_found"
+    session.settle()
+    assert session._ydl is kept
