@@ -25,6 +25,8 @@ use table::{LATER, Later, Setting, TABLE};
 const CERTIFI: &str = "runtime/lib/python3.11/site-packages/certifi/cacert.pem";
 /// Most bytes of a stream that are read at a time. More would not make it faster.
 const MAX_READ: usize = 64 << 10;
+/// Largest cookie file that is read, in bytes (`MAX_FILE` in pyenv/sluice/cookies.py).
+const MAX_COOKIE_FILE: u64 = 4 << 20;
 /// How far above the binary the Python folder is looked for: beside it, or a bundle's or a checkout's root.
 const ANCESTORS: usize = 3;
 
@@ -218,6 +220,11 @@ impl Reader<'_> {
         let path = PathBuf::from(self.text("COOKIES_PATH")?);
         if !path.is_file() {
             warnings.push(format!("COOKIES_PATH: no file at {}", path.display()));
+        } else if path.metadata().is_ok_and(|file| file.len() > MAX_COOKIE_FILE) {
+            warnings.push(format!(
+                "COOKIES_PATH: {} is over {MAX_COOKIE_FILE} bytes, so it is not read",
+                path.display()
+            ));
         }
         Some(path)
     }

@@ -172,10 +172,15 @@ impl Sealer {
         Ok(Self { current, old, ttl: settings.ttl, random: SystemRandom::new() })
     }
 
+    /// When a token ends that is sealed now, in Unix seconds.
+    pub fn expiry(&self) -> u64 {
+        unix_now() + self.ttl.as_secs()
+    }
+
     /// Seals a ticket. One too long for a token loses its link ([`Ticket::link`]); if it is still too long,
     /// there is no token.
     pub fn seal(&self, ticket: &Ticket) -> Result<Option<String>, KeyError> {
-        let expires = unix_now() + self.ttl.as_secs();
+        let expires = self.expiry();
         let token = self.seal_whole(ticket, expires)?;
         if token.len() <= MAX_TOKEN {
             return Ok(Some(token));

@@ -85,6 +85,8 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
     def _create_instance(self, cookiejar: Any = None) -> Any:
         # libcurl reads http_proxy and no_proxy by itself; an empty string switches that off.
         options = {CurlOpt.PROXY: self.proxies.get("all") or "", CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
+        # By default it follows a redirect to ftp.
+        options |= {CurlOpt.PROTOCOLS_STR: "http,https", CurlOpt.REDIR_PROTOCOLS_STR: "http,https"}
         return Session(self._multi, cookies=cookiejar, curl_options=options, trust_env=False)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import curl_cffi.requests
 from curl_cffi import Curl, CurlError, CurlMOpt, CurlOpt
 from curl_cffi._wrapper import ffi, lib
-from curl_cffi.requests.exceptions import code2error
+from curl_cffi.requests.exceptions import RequestException, code2error
 from curl_cffi.requests.streams import STREAM_END
 from curl_cffi.requests.utils import set_curl_options
 
@@ -177,7 +177,8 @@ class Transfer:
         """Raise what libcurl's result stands for, unless something of the body came first."""
         error = None if self._chunks else self._error()
         if error is not None:
-            error.response = response
+            if response is not None:
+                error.response = response
             raise error
 
     def _error(self) -> Any:
@@ -230,7 +231,7 @@ class Session(curl_cffi.requests.Session):  # type: ignore[misc]  # untyped, to 
         try:
             self._multi.begin(curl, transfer)
             transfer.wait()
-            response = self._parse_response(curl, None, head, "utf-8", False)
+            response = self._parsed(transfer, curl, head)
             response.request = request
             transfer.check(response)
         except BaseException:
@@ -240,6 +241,14 @@ class Session(curl_cffi.requests.Session):  # type: ignore[misc]  # untyped, to 
         response.stream_task = transfer
         response.queue = transfer
         return response
+
+    def _parsed(self, transfer: Transfer, curl: Curl, head: Any) -> Any:
+        try:
+            return self._parse_response(curl, None, head, "utf-8", False)
+        except Exception as error:
+            # What came was no HTTP. yt-dlp would take any other exception for a fault of this handler, and try others.
+            transfer.check(None)
+            raise RequestException("the head of the answer can't be read") from error
 
 
 class _Flag:

@@ -9,7 +9,7 @@ from yt_dlp.networking import Request
 from yt_dlp.networking.impersonate import ImpersonateTarget
 
 from sluice import engine
-from sluice.cookies import CookieFile, ReadOnlyJar
+from sluice.cookies import MAX_FILE, CookieFile, ReadOnlyJar
 from sluice.log import Log
 
 HEAD = "# Netscape HTTP Cookie File\n"
@@ -119,6 +119,22 @@ def test_what_comes_beside_a_header_of_ones_own_is_not_kept(start, stage, handle
             ydl.urlopen(Request("https://www.tiktok.com/", headers=headers, extensions=handler)).read()
     assert "own=2" in stage.seen[1][2]["cookie"]
     assert "secret" not in stage.seen[1][2]["cookie"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "large"])
+def test_what_can_not_be_read_is_left_alone_until_it_can(tmp_path, kind):
+    path = tmp_path / "cookies.txt"
+    file = CookieFile(str(path))
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_text(HEAD + line("a") + "#" * MAX_FILE)
+    assert names(file) == []
+    path.rmdir() if kind == "folder" else path.unlink()
+    path.write_text(HEAD + line("good"))
+    assert names(file) == ["good"]
 
 
 def test_no_file():

@@ -1,5 +1,6 @@
 """What the network does, and every way of yt-dlp to raise, each through real extractors and handlers."""
 
+import contextlib
 import socket
 import struct
 import threading
@@ -159,3 +160,35 @@ def test_nobody_breaks_off_what_libcurl_frees(monkeypatch):
     assert len(asked) >= 4
     assert not any(asked)
     assert shut(me)
+
+
+@pytest.mark.parametrize("target", ["ftp://www.example.org/a", "file:///etc/passwd", "gopher://www.example.org/"])
+def test_no_redirect_leaves_http(start, stage, target):
+    stage.page(VIDEO, "", "302 Found", f"Location: {target}")
+    error = failed(start(), VIDEO)
+    assert error["kind"] in ("upstream_error", "extraction_failed")
+    assert [path for _, path, _ in stage.seen] == ["/@someone/video/7000000000000000001"]
+    # Where an http one leads, it is followed.
+    stage.page(VIDEO, "", "302 Found", "Location: https://www.tiktok.com/@other/video/7000000000000000001")
+    failed(start(), VIDEO)
+    assert stage.seen[-1][1].startswith("/@other/")
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"SSH-2.0-OpenSSH\r\n", b"hello world\r\n\r\n", b" \r\n\r\n", b"HTTP/9 x\r\n y\r\n\r\n"]
+)
+def test_a_way_out_that_speaks_something_else(start, garbage):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    with client:
+                        client.recv(4096)
+                        client.sendall(garbage)
+
+        threading.Thread(target=serve, daemon=True).start()
+        session = start(proxy=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        error = failed(session, VIDEO)
+    assert error["kind"] == "upstream_error", error

@@ -183,7 +183,7 @@ fn view<'a>(
         subtitles: subtitles(tickets)?,
         // Of a playlist even where there are none.
         entries: extraction.is_playlist().then_some(&extraction.entries),
-        expires_at: extraction.expires_at.and_then(rfc3339),
+        expires_at: rfc3339(tickets.expires_at()),
         cached,
     })
 }

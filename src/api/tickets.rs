@@ -21,11 +21,16 @@ pub(super) struct StreamLink {
 
 /// Tokens of all that an extraction holds, under the names that the server gives.
 #[derive(Debug)]
-pub struct Tokens(HashMap<Item, String>);
+pub struct Tokens {
+    tokens: HashMap<Item, String>,
+    /// When they end, in Unix seconds.
+    expires_at: u64,
+}
 
 /// Seals the tickets of an extraction, once for all who ask for it.
 pub fn sealed_by(sealer: Arc<Sealer>) -> Seal<Tokens> {
     Box::new(move |page, extraction| {
+        let expires_at = sealer.expiry();
         let mut tokens = HashMap::new();
         let mut bytes = 0;
         for item in extraction.items() {
@@ -39,7 +44,7 @@ pub fn sealed_by(sealer: Arc<Sealer>) -> Seal<Tokens> {
                 Some(Ok(None)) | None => {}
             }
         }
-        (Tokens(tokens), bytes)
+        (Tokens { tokens, expires_at }, bytes)
     })
 }
 
@@ -54,10 +59,16 @@ pub(super) struct Tickets<'a> {
 }
 
 impl Tickets<'_> {
+    /// When the first of the links ends, in Unix seconds: by the site's word, or with its token.
+    pub(super) fn expires_at(&self) -> u64 {
+        let tokens = self.extracted.sealed.expires_at;
+        self.extracted.extraction.expires_at.map_or(tokens, |links| links.min(tokens))
+    }
+
     /// A link to an item of the extraction; none where `/stream` could not relay it.
     pub(super) fn link(&self, item: Item) -> Result<Option<StreamLink>, ApiError> {
         let token = match self.template {
-            None => self.extracted.sealed.0.get(&item).cloned(),
+            None => self.extracted.sealed.tokens.get(&item).cloned(),
             Some(_) => match ticket(self.page, &self.extracted.extraction, item, self.template) {
                 Some(ticket) => self.api.sealer.seal(&ticket)?,
                 None => None,

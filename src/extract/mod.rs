@@ -249,7 +249,12 @@ pub enum RenewError {
 
 impl<S: Send + Sync + 'static> Inner<S> {
     fn known(&self, ask: &Ask, wanted: Wanted) -> Option<Outcome<S>> {
-        let outcome = self.cache.get(ask, wanted)?;
+        // What is no playlist has no parts.
+        let whole = || {
+            let outcome = self.cache.get(&Ask::new(ask.page.clone()), wanted)?;
+            outcome.as_ref().is_ok_and(|known| !known.extraction.is_playlist()).then_some(outcome)
+        };
+        let outcome = self.cache.get(ask, wanted).or_else(whole)?;
         self.metrics.extraction_found("cache");
         Some(outcome)
     }
@@ -275,7 +280,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
             self.metrics.extraction(outcome.as_ref().err().map(ExtractError::label), started.elapsed());
         }
-        self.cache.put(ask.clone(), wanted, &outcome);
+        let has_parts = outcome.as_ref().is_ok_and(|known| known.extraction.is_playlist());
+        let question = if has_parts || outcome.is_err() { ask.clone() } else { Ask::new(ask.page.clone()) };
+        self.cache.put(question, wanted, &outcome);
         crash.disarm();
         self.flights.land(&ask, &announce, outcome);
     }
