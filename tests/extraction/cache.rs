@@ -1,11 +1,13 @@
 //! What is remembered, for whom, and for how long.
 
 use super::{Page, SITES};
+use crate::playlists::album;
 use crate::support::client::{self, encode};
 use crate::support::stage::tiktok::{BEST, Video};
 use crate::support::stage::{Fault, Reply, sha256};
 use crate::support::world::{World, format, post, world};
 use serde_json::{Value, json};
+use std::time::{Duration, SystemTime};
 
 #[test]
 fn what_is_known_is_not_asked_again() {
@@ -95,13 +97,7 @@ fn other_questions_have_other_answers() {
     let world = world();
     let video = post().install(&world.stage);
     let url = video.page_url();
-    let questions = [
-        json!({"url": url}),
-        json!({"url": format!("{url}?lang=en")}),
-        json!({"url": url, "offset": 1}),
-        json!({"url": url, "limit": 1}),
-        json!({"url": url, "offset": 1, "limit": 1}),
-    ];
+    let questions = [json!({"url": url}), json!({"url": format!("{url}?lang=en")})];
     for cached in [false, true] {
         for question in &questions {
             assert_eq!(world.post("/extract", question).json()["cached"], cached, "{question}");
@@ -115,9 +111,38 @@ fn other_questions_have_other_answers() {
         json!({"url": url.replace("www.tiktok.com", "WWW.TikTok.com.:443")}),
         json!({"url": url, "format": "audio"}),
         json!({"url": url, "filename": "other"}),
+        // No playlist, so there are no parts of it.
+        json!({"url": url, "offset": 1}),
+        json!({"url": url, "limit": 1}),
     ] {
         assert_eq!(world.post("/extract", &question).json()["cached"], true, "{question}");
     }
+}
+
+#[test]
+fn parts_of_a_playlist_are_known_apart() {
+    let world = world();
+    let url = album(&world.stage, 5);
+    let part = |offset: u32, limit: u32| {
+        let answer = world.post("/extract", &json!({"url": url, "offset": offset, "limit": limit})).json();
+        (answer["cached"] == true, answer["entries"].as_array().unwrap().len())
+    };
+    for cached in [false, true] {
+        assert_eq!(part(0, 200), (cached, 5));
+        assert_eq!(part(1, 200), (cached, 4));
+        assert_eq!(part(1, 2), (cached, 2));
+    }
+}
+
+#[test]
+fn no_answer_says_that_its_links_outlive_their_tokens() {
+    let world = World::with(&[("TOKEN_TTL", "60")]);
+    let video = post().install(&world.stage);
+    let before = SystemTime::now();
+    let extraction = world.extract(video.page_url());
+    let expires = humantime::parse_rfc3339(extraction["expires_at"].as_str().unwrap()).unwrap();
+    assert!(expires <= SystemTime::now() + Duration::from_secs(60));
+    assert!(expires + Duration::from_secs(1) >= before + Duration::from_secs(60));
 }
 
 #[test]
