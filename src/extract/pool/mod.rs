@@ -69,6 +69,7 @@ struct Queued {
     number: u64,
     call: Call,
     priority: Priority,
+    since: Instant,
     deadline: Instant,
     reply: oneshot::Sender<Answer>,
 }
@@ -83,6 +84,8 @@ pub(super) struct Pending {
 /// A worker thread, as the pool sees it.
 struct Seat {
     wake: Arc<Condvar>,
+    /// The kernel's number of the thread, once it runs.
+    thread: Option<i32>,
     /// By which the thread can be told to stop. None: it has not paid for its start yet.
     handle: Option<u64>,
     running: Option<Running>,
@@ -210,12 +213,16 @@ impl Pool {
             Priority::Urgent => state.jobs.iter().take_while(|job| job.priority == Priority::Urgent).count(),
             Priority::Ordinary => state.jobs.len(),
         };
-        state.jobs.insert(place, Queued { number, call, priority, deadline, reply });
+        let since = Instant::now();
+        state.jobs.insert(place, Queued { number, call, priority, since, deadline, reply });
         let called = state.idle.pop();
         if let Some(seat) = called.and_then(|number| state.seats.get(&number)) {
             seat.wake.notify_one();
-        } else if state.jobs.len() > workers - busy && self.0.may_grow(&state) {
+        } else if workers == 0 {
             worker::spawn(&self.0, &mut state);
+        } else {
+            // It says whether another worker would be of use.
+            self.0.watch.notify_one();
         }
         Ok(Pending { number, answer })
     }

@@ -134,12 +134,15 @@ pub(super) fn spawn(shared: &Arc<Shared>, state: &mut State) {
     let number = state.next_seat;
     state.next_seat += 1;
     let wake = Arc::new(Condvar::new());
-    let seat = Seat { wake: Arc::clone(&wake), handle: None, running: None, stuck: false };
+    let seat = Seat { wake: Arc::clone(&wake), thread: None, handle: None, running: None, stuck: false };
     state.seats.insert(number, seat);
     let worker_shared = Arc::clone(shared);
     let thread = thread::Builder::new().name(format!("extract-{number}")).stack_size(STACK);
     let spawned = thread.spawn(move || {
         let worker = Worker { shared: worker_shared, seat: number, wake };
+        if let Some(seat) = worker.shared.lock().seats.get_mut(&number) {
+            seat.thread = Some(rustix::thread::gettid().as_raw_nonzero().get());
+        }
         if let Err(error) = (worker.shared.live)(&worker) {
             tracing::error!(%error, "an extraction worker ended");
         }
