@@ -68,7 +68,7 @@ class Session:
             self.select('[{"format_id": "a", "ext": "mp4", "url": "", "single": true}]', "b[height<=?720]/w")
         except Exception:  # noqa: S110  only a saving; the first job would show what is wrong
             pass
-        _settle()
+        _freeze()
 
     def extract(self, url: str, options_json: str) -> str:
         """Extract the page at `url` (http or https, as the client gave it).
@@ -110,6 +110,7 @@ class Session:
 
     def _begin(self, job: Job) -> Ydl:
         """Return the session's yt-dlp, as good as new."""
+        # Where nobody has after the last job.
         self.settle()
         if self._ydl is None:
             self._ydl = Ydl(_started()[0])
@@ -165,7 +166,7 @@ def _projected(ydl: Ydl, info: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @functools.cache
-def _settle() -> None:
+def _freeze() -> None:
     """Once: spare the garbage collector all that stays, which is half a million objects."""
     gc.collect()
     gc.freeze()
