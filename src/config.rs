@@ -196,6 +196,7 @@ impl Reader<'_> {
                 cache,
                 proxy: proxy.clone(),
                 cookies: self.cookies(warnings),
+                generic: self.generic(),
                 ca_file,
                 pyenv,
             },
@@ -213,6 +214,15 @@ impl Reader<'_> {
             },
             warnings: Vec::new(),
         }
+    }
+
+    fn generic(&mut self) -> Option<extract::GenericSettings> {
+        let on = self.value("GENERIC", values::switch);
+        let settings = extract::GenericSettings {
+            workers: self.value("GENERIC_WORKERS", values::number(1, 64)),
+            memory: self.value("GENERIC_MEMORY", values::number(64 << 20, 1 << 40)),
+        };
+        on.then_some(settings)
     }
 
     /// A cookie file that is not there is worth a warning, not a failed start: it may come later.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use sluice::api::{self, Api, ExtractRequest, Layout, Tokens};
 use sluice::config::{self, ProcessEnv, Settings, Task};
 use sluice::egress::Egress;
-use sluice::extract::{Extractor, Versions, python};
+use sluice::extract::{Extractor, Versions, python, quarantine};
 use sluice::relay::{Relay, Renew};
 use sluice::server::{self, Signals};
 use sluice::telemetry::{self, Metrics};
@@ -29,6 +29,12 @@ type BoxError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let flags = config::command().get_matches();
+    let task = config::task(&flags);
+    if let Task::Quarantine = task {
+        // It has its settings from the server.
+        let ended = quarantine::obey().inspect_err(|error| complain(error));
+        python::exit(u8::from(ended.is_err()));
+    }
     let settings = match config::load(&flags, &ProcessEnv) {
         Ok(settings) => settings,
         Err(error) => {
@@ -40,8 +46,10 @@ fn main() -> ExitCode {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let ended = match config::task(&flags) {
-        Task::Serve => in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}")),
+    let ended = match task {
+        Task::Serve | Task::Quarantine => {
+            in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}"))
+        }
         Task::Extract(asked) => in_runtime(print(settings, asked)).inspect_err(|error| complain(error)),
     };
     // Extractions that nobody waits for may still be inside Python.

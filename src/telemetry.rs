@@ -1,6 +1,8 @@
 //! Logs and metrics.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -66,8 +68,17 @@ struct Found {
     by: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// Upper bounds of the extraction time's buckets in seconds.
 const EXTRACTION_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+/// Why a helper for pages of any host is no more: killed at its job's deadline, gone by itself or by somebody else's
+/// doing, killed for what it sent, not started, too large after its job, not needed.
+const HELPER_ENDS: [&str; 6] = ["deadline", "died", "protocol", "start", "memory", "idle"];
 
 /// Counters and gauges of the process. The gauges that somebody else can tell at any time (workers, memory)
 /// are set when they are read: see [`Sample`].
@@ -81,6 +92,7 @@ pub struct Metrics {
     streams_ended: Family<Outcome, Counter>,
     stream_bytes: Counter,
     stream_resumes: Counter,
+    quarantine_ended: Family<Reason, Counter>,
     sampled: Sampled,
 }
 
@@ -90,6 +102,10 @@ struct Sampled {
     workers_busy: Gauge,
     workers_stuck: Gauge,
     queue: Gauge,
+    helpers: Gauge,
+    helpers_busy: Gauge,
+    helpers_queue: Gauge,
+    lock_hold: Gauge<f64, AtomicU64>,
     resident: Gauge,
     open_files: Gauge,
 }
@@ -105,6 +121,21 @@ pub struct Sample {
     pub stuck: usize,
     /// Extractions waiting.
     pub queued: usize,
+    /// Helpers for pages of any host.
+    pub quarantine: QuarantineSample,
+    /// Longest wait for Python's lock.
+    pub lock_hold: Duration,
+}
+
+/// Helpers for pages of any host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct QuarantineSample {
+    /// Processes.
+    pub helpers: usize,
+    /// Those that have a job.
+    pub busy: usize,
+    /// Jobs that wait for one.
+    pub queued: usize,
 }
 
 impl Default for Metrics {
@@ -119,6 +150,7 @@ impl Default for Metrics {
             streams_ended: Family::default(),
             stream_bytes: Counter::default(),
             stream_resumes: Counter::default(),
+            quarantine_ended: Family::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -145,6 +177,17 @@ impl Metrics {
             "Upstreams that broke in mid-stream",
             self.stream_resumes.clone(),
         );
+        registry.register(
+            "quarantine_ended",
+            "Helpers for pages of any host that are no more, by why",
+            self.quarantine_ended.clone(),
+        );
+        let (helpers, busy) = (sampled.helpers.clone(), sampled.helpers_busy.clone());
+        registry.register("quarantine_helpers", "Helpers for pages of any host", helpers);
+        registry.register("quarantine_helpers_busy", "Those of them with a job", busy);
+        registry.register("quarantine_queue", "Pages that wait for a helper", sampled.helpers_queue.clone());
+        let hold = sampled.lock_hold.clone();
+        registry.register("python_lock_longest_seconds", "Longest wait for Python's lock so far", hold);
         registry.register("workers", "Extraction threads", sampled.workers.clone());
         registry.register("workers_busy", "Extraction threads with a job", sampled.workers_busy.clone());
         registry.register("workers_stuck", "Extraction threads given up", sampled.workers_stuck.clone());
@@ -172,6 +215,17 @@ impl Metrics {
         self.extractions_found.get_or_create(&Found { by }).inc();
     }
 
+    /// Counts a helper for pages of any host that is no more.
+    pub fn helper_ended(&self, reason: &'static str) {
+        self.quarantine_ended.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// How many helpers ended for each of these reasons, if any did.
+    pub fn helpers_ended(&self) -> BTreeMap<&'static str, u64> {
+        let count = |reason| (reason, self.quarantine_ended.get_or_create(&Reason { reason }).get());
+        HELPER_ENDS.map(count).into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Counts a stream as open until the guard is dropped.
     pub fn stream(self: &Arc<Self>) -> StreamGuard {
         self.streams.inc();
@@ -190,6 +244,10 @@ impl Metrics {
         gauge(&self.sampled.workers_busy, sample.busy as u64);
         gauge(&self.sampled.workers_stuck, sample.stuck as u64);
         gauge(&self.sampled.queue, sample.queued as u64);
+        gauge(&self.sampled.helpers, sample.quarantine.helpers as u64);
+        gauge(&self.sampled.helpers_busy, sample.quarantine.busy as u64);
+        gauge(&self.sampled.helpers_queue, sample.quarantine.queued as u64);
+        self.sampled.lock_hold.set(sample.lock_hold.as_secs_f64());
         gauge(&self.sampled.resident, resident_bytes().unwrap_or(0));
         gauge(&self.sampled.open_files, open_files().unwrap_or(0));
         let mut text = String::new();
@@ -252,7 +310,9 @@ mod tests {
         let guard = metrics.stream();
         guard.bytes(5);
         guard.ended("complete");
-        let sample = Sample { workers: 3, busy: 2, stuck: 0, queued: 1 };
+        let quarantine = QuarantineSample { helpers: 2, busy: 1, queued: 0 };
+        let lock_hold = Duration::from_millis(1500);
+        let sample = Sample { workers: 3, busy: 2, stuck: 0, queued: 1, quarantine, lock_hold };
         let text = metrics.text(sample).unwrap();
         for line in [
             "sluice_streams 1",
@@ -261,6 +321,8 @@ mod tests {
             "sluice_workers 3",
             "sluice_workers_busy 2",
             "sluice_queue 1",
+            "sluice_quarantine_helpers 2",
+            "sluice_python_lock_longest_seconds 1.5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

@@ -12,6 +12,7 @@ from yt_dlp.utils import UnsupportedError
 
 from sluice import extractors, handlers
 from sluice.cookies import ReadOnlyJar
+from sluice.handoff import HandOff
 from sluice.log import Log
 from sluice.state import Keeper
 
@@ -104,26 +105,38 @@ class Ydl(YoutubeDL):
         self._ies_instances.clear()
 
     def add_default_info_extractors(self) -> None:
-        """Take every extractor but the generic one: a page that only it would take is not for this process."""
+        """Take every extractor that this process may run."""
         self._ies = extractors.catalog()
 
     def get_info_extractor(self, ie_key: str) -> InfoExtractor:
         """Return this job's instance of an extractor."""
         extractor = self._ies_instances.get(ie_key)
         if extractor is None:
-            extractor = UnsupportedURLIE() if ie_key == "UnsupportedURL" else get_info_extractor(ie_key)()
+            extractor = _class(ie_key)()
             self._keeper.made(extractor, self._deadline)
             extractor.set_downloader(self)
             self._ies_instances[ie_key] = extractor
         return extractor
 
     def extract_info(self, url: str, download: bool = True, ie_key: str | None = None, *rest: Any, **kw: Any) -> Any:
-        """As yt-dlp's, but a hand-off to an extractor that is not there says so by class (UnsupportedError)."""
-        if ie_key and ie_key not in self._ies:
-            raise UnsupportedError(url)
+        """As yt-dlp's, but what this process may not do raises HandOff, and what nobody can, UnsupportedError."""
         # yt-dlp would ask all of them in order, and compile 1,750 patterns for it.
         ie_key = ie_key or extractors.index().find(url).ie_key()
+        if ie_key == "UnsupportedURL" and extractors.needs_quarantine("Generic"):
+            ie_key = "Generic"
+        if extractors.needs_quarantine(ie_key) and url.startswith(("http://", "https://")):
+            raise HandOff
+        if ie_key not in self._ies:
+            raise UnsupportedError(url)
         return super().extract_info(url, download, ie_key, *rest, **kw)
+
+    def process_ie_result(self, ie_result: Any, download: bool = True, extra_info: Any = None) -> Any:
+        """As yt-dlp's; a HandOff takes along what led to it."""
+        try:
+            return super().process_ie_result(ie_result, download, extra_info)
+        except HandOff as off:
+            off.keep(ie_result, extra_info)
+            raise
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
         """Offer our handlers only."""
@@ -150,6 +163,13 @@ class Ydl(YoutubeDL):
 
 _KEPT = {"cookiejar", "_deadline", "_keeper", "_new", "_request_director"}
 """What `Ydl.begin` does not make anew."""
+
+
+def _class(ie_key: str) -> Any:
+    if ie_key == "UnsupportedURL":
+        return UnsupportedURLIE
+    # Named extractors may ask for one to look for embedded players in their page, or for its name.
+    return extractors.stand_in(ie_key) if extractors.needs_quarantine(ie_key) else get_info_extractor(ie_key)
 
 
 def _copied(value: Any) -> Any:

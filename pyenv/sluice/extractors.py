@@ -6,19 +6,19 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from yt_dlp import plugins
-from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.extractor import gen_extractor_classes, get_info_extractor
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 from yt_dlp.globals import all_plugins_loaded, plugin_dirs
 from yt_dlp.utils import ExtractorError
 
 from sluice import playlist
-from sluice.index import Index, load
+from sluice.handoff import HandOff
+from sluice.index import Index, Table, load_or_derive, stock
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 """The only folder whose plugins are loaded. yt-dlp would also look in the user's, the system's and `sys.path`."""
@@ -27,25 +27,83 @@ LOGIN_HINT = "The server needs the cookies of an account that may see it"
 """Instead of yt-dlp's advice, which names options of its command line."""
 
 
+_takes_any_host = False
+"""Whether this process may run extractors that take pages of any host."""
+
+
+class Catalog(Mapping[str, type[InfoExtractor]]):
+    """Extractors by key, in yt-dlp's order; one for all sessions, so read only.
+
+    Its `values` are those that may find something in other sites' pages: the generic extractor asks them all, which
+    for most means to import them for nothing.
+    """
+
+    def __init__(self) -> None:
+        self._all = {ie.ie_key(): ie for ie in (*_extractors(), UnsupportedURLIE)}
+        classes = stock()
+        blind = set(classes) - {classes[number] for number in _table().embeds}
+        self._looking = {key: ie for key, ie in self._all.items() if ie not in blind}
+
+    def __getitem__(self, key: str) -> type[InfoExtractor]:
+        return self._all[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def values(self) -> ValuesView[type[InfoExtractor]]:
+        """List those that look for players of their site in other sites' pages."""
+        return self._looking.values()
+
+
 @functools.cache
-def catalog() -> Mapping[str, type[InfoExtractor]]:
-    """Return the extractors by key, in yt-dlp's order; one for all sessions, so read only."""
-    return MappingProxyType({ie.ie_key(): ie for ie in (*_extractors(), UnsupportedURLIE)})
+def catalog() -> Catalog:
+    """Return the one catalog."""
+    return Catalog()
+
+
+@functools.cache
+def _table() -> Table:
+    return load_or_derive()
 
 
 @functools.cache
 def _extractors() -> tuple[type[InfoExtractor], ...]:
-    return tuple(ie for ie in gen_extractor_classes() if ie._ENABLED and ie.ie_key() != "Generic")
+    return tuple(ie for ie in gen_extractor_classes() if ie._ENABLED and not needs_quarantine(ie.ie_key()))
+
+
+def needs_quarantine(ie_key: str) -> bool:
+    """Tell whether an extractor takes pages of any host, and this process may not."""
+    return not _takes_any_host and ie_key in _table().any_host
 
 
 @functools.cache
 def index() -> Index:
     """Say which extractor takes a URL; for what nobody takes, UnsupportedURLIE. Only after `prepare`."""
-    return Index((*_extractors(), UnsupportedURLIE), load())
+    return Index((*_extractors(), UnsupportedURLIE), _table())
 
 
-def prepare() -> int:
-    """Set up what is global in yt-dlp and in Python's library; returns the number of extractors."""
+@functools.cache
+def stand_in(ie_key: str) -> type[InfoExtractor]:
+    """Return the class of an extractor that this process may not run: one that is never more than asked its name."""
+    cls = get_info_extractor(ie_key)
+    return type(cls.__name__, (cls,), {"extract": _hand_off, "_extract_embeds": _hand_off})
+
+
+def _hand_off(*_: Any, **__: Any) -> NoReturn:
+    raise HandOff
+
+
+def prepare(takes_any_host: bool = False) -> int:
+    """Set up what is global in yt-dlp and in Python's library; returns the number of extractors.
+
+    `takes_any_host`: also those that take pages of any host, which may hold Python's lock for as long as such a page
+    likes.
+    """
+    global _takes_any_host
+    _takes_any_host = takes_any_host
     plugin_dirs.value = [str(PLUGINS)]
     # yt-dlp and libcurl would write the keys of every connection to the file that it names.
     os.environ.pop("SSLKEYLOGFILE", None)

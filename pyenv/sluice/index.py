@@ -17,7 +17,7 @@ from yt_dlp.extractor.extractors import _CLASS_LOOKUP
 from yt_dlp.version import __version__
 
 # Of the table: another number for another meaning of what is in it.
-_FORMAT = "1"
+_FORMAT = "2"
 
 GRAM = 4
 """Characters of each needle by which it is looked up."""
@@ -56,7 +56,8 @@ class Table:
     `always`: who has no needle. `never`: nobody needs to ask these. `grams`: GRAM characters of a needle, to lines of
     that needle, a tab, and the numbers of who has it. (Texts, not lists: thousands of lists would be work for the
     garbage collector.) `stateful` and `changed`: "module:Class.attribute" of what extractors keep for all later jobs,
-    by assigning to a class, and by changing a dict or list of a class.
+    by assigning to a class, and by changing a dict or list of a class. `any_host`: keys of extractors that take pages
+    of any host. `embeds`: who looks for players of its site in other sites' pages.
     """
 
     digest: str
@@ -65,6 +66,8 @@ class Table:
     grams: dict[str, str]
     stateful: list[str]
     changed: list[str]
+    any_host: list[str]
+    embeds: list[int]
 
 
 def load(path: Path = PATH) -> Table | None:
@@ -76,20 +79,24 @@ def load(path: Path = PATH) -> Table | None:
     return table if table.digest == digest(stock()) else None
 
 
+def load_or_derive(path: Path = PATH) -> Table:
+    """Read the table, or, where it does not fit, derive it, which takes two seconds."""
+    table = load(path)
+    if table is None:
+        # Here, not above: it imports parsers that nothing else needs.
+        from sluice import index_build
+
+        table = index_build.derive()
+    return table
+
+
 class Index:
     """Finds, among `extractors` (classes, in order), the first that takes a URL.
 
-    A class that is not one of yt-dlp's own (a plugin's) is asked always, in its place. With `table` None (see `load`)
-    one is derived here, which takes a second; `derived` tells.
+    A class that is not one of yt-dlp's own (a plugin's) is asked always, in its place.
     """
 
-    def __init__(self, extractors: Sequence[type], table: Table | None) -> None:
-        self.derived = table is None
-        if table is None:
-            # Here, not above: it imports parsers that nothing else needs.
-            from sluice import index_build
-
-            table = index_build.derive()
+    def __init__(self, extractors: Sequence[type], table: Table) -> None:
         self._extractors = tuple(extractors)
         self._grams = table.grams
         self.stateful, self.changed = table.stateful, table.changed

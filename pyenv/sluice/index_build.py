@@ -15,7 +15,7 @@ from typing import Any
 
 from yt_dlp.extractor import common
 
-from sluice import class_state, index
+from sluice import any_host, class_state, index
 from sluice.index import GRAM, Table, fold
 
 Needles = frozenset[str]
@@ -99,7 +99,17 @@ def derive() -> Table:
                 wanted[number] = found
             else:
                 always.append(number)
-    return Table(index.digest(classes), always, never, _grams(wanted), [], [])
+    kept = class_state.find()
+    return Table(
+        index.digest(classes),
+        always,
+        never,
+        _grams(wanted),
+        stateful=sorted(kept["assigned"]),
+        changed=sorted(kept["changed"]),
+        any_host=any_host.find(classes),
+        embeds=[number for number, cls in enumerate(classes) if _embeds(cls)],
+    )
 
 
 def _grams(wanted: dict[int, list[list[Needles]]]) -> dict[str, str]:
@@ -125,6 +135,16 @@ def _grams(wanted: dict[int, list[list[Needles]]]) -> dict[str, str]:
         rarest = min(pieces, key=lambda piece: (parts[piece], piece))
         grams[rarest].append("\t".join([needle, " ".join(map(str, numbers))]))
     return {gram: "\n".join(lines) for gram, lines in grams.items()}
+
+
+def _embeds(cls: Any) -> bool:
+    """Tell whether `cls.extract_from_webpage` may find anything in a page."""
+    real = getattr(cls, "real_class", cls)
+    names = ("extract_from_webpage", "_extract_from_webpage", "_extract_embed_urls")
+    return bool(real._EMBED_REGEX) or any(
+        getattr(getattr(real, name), "__func__", None) is not getattr(common.InfoExtractor, name).__func__
+        for name in names
+    )
 
 
 def _asks_pattern(cls: Any) -> bool:
@@ -182,9 +202,7 @@ def _false_without(value: ast.expr | None) -> bool:
 
 def main(path: str) -> None:
     """Write the table to `path`."""
-    kept = class_state.find()
-    table = dataclasses.replace(derive(), stateful=sorted(kept["assigned"]), changed=sorted(kept["changed"]))
-    Path(path).write_text(json.dumps(dataclasses.asdict(table), separators=(",", ":")))
+    Path(path).write_text(json.dumps(dataclasses.asdict(derive()), separators=(",", ":")))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, extractors, handlers, trust
+from sluice import engine, extractors, handlers, handoff, trust
 from sluice.cookies import CookieFile
 from sluice.engine import MAX_ENTRIES, Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
+from sluice.handoff import HandOff
 from sluice.log import Log
 from sluice.project import NoFormatsError, project
 from sluice.selector import BadSelectorError, Selector, UnavailableError
@@ -33,15 +34,16 @@ _lock = threading.Lock()
 def start(config_json: str) -> str:
     """Prepare the process; call once, on the main thread, before any `Session`.
 
-    Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds}; returns
-    {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
-    when the CA file can't be used. Output streams of Python go nowhere afterwards.
+    Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "any_host"?:
+    whether extractors that take pages of any host may run here}; returns {"python": "3.11.2", "yt_dlp": "2026.10.26",
+    "extractors": n}. Raises ValueError, with a sentence for the operator, when the CA file can't be used. Output
+    streams of Python go nowhere afterwards.
     """
     global _state
     config = json.loads(config_json)
     trust.install(config.get("ca_file"))
     settings = Settings(config.get("proxy"), float(config["socket_timeout"]))
-    count = extractors.prepare()
+    count = extractors.prepare(config.get("any_host", False))
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
     return _dump(
@@ -70,17 +72,31 @@ class Session:
             pass
         _freeze()
 
+    def warm_embeds(self) -> None:
+        """Pay for the first page of any host: who looks for players in it is imported, and its patterns compiled."""
+        try:
+            generic = self._begin(Job((), Log())).get_info_extractor("Generic")
+            list(generic._extract_embeds("https://warm.invalid/", "<html></html>", info_dict={"id": "warm"}))
+        except Exception:  # noqa: S110  as above
+            pass
+
     def extract(self, url: str, options_json: str) -> str:
         """Extract the page at `url` (http or https, as the client gave it).
 
         `options_json`: {"timeout": seconds, "verbose"?: whether the log is to be whole, "offset"?, "limit"?: of a
         playlist's entries}. Returns {"ok": Extraction, "log": [[LEVEL, text], ...]} (see `project` and `Log`) or
         {"error": {"kind": CODE, "message": text, "retry_after"?: seconds}, "log": [...]}. An `internal` error has a
-        `trace` for the log.
+        `trace` for the log. {"hand_off": state, "log": [...]} where only an extractor that takes any host can go on:
+        `state` is for `resume`, in a process that may run those.
         """
-        options = json.loads(options_json)
-        log = Log(options.get("verbose", False))
-        return _answer(lambda: self._extract(url, options, log), log)
+        refused = _refuse(url)
+        if refused:
+            return _dump({"error": refused, "log": []})
+        return self._job(url, options_json, lambda ydl: ydl.extract_info(url, download=False))
+
+    def resume(self, state_json: str, options_json: str) -> str:
+        """Go on with an extraction that another process has handed off; otherwise as `extract`."""
+        return self._job("", options_json, lambda ydl: handoff.resume(ydl, json.loads(state_json)))
 
     def select(self, formats_json: str, selector: str) -> str:
         """Apply a format selector to an Extraction's `formats`, without the network.
@@ -124,17 +140,21 @@ class Session:
         if ydl is not None:
             ydl.close()
 
-    def _extract(self, url: str, options: dict[str, Any], log: Log) -> dict[str, Any]:
-        refused = _refuse(url)
-        if refused:
-            return {"error": refused}
+    def _job(self, url: str, options_json: str, work: Callable[[Ydl], Any]) -> str:
+        options = json.loads(options_json)
+        log = Log(options.get("verbose", False))
+        return _answer(lambda: self._done(url, options, work, log), log)
+
+    def _done(self, url: str, options: dict[str, Any], work: Callable[[Ydl], Any], log: Log) -> dict[str, Any]:
         deadline = time.monotonic() + options["timeout"] if "timeout" in options else None
-        ydl = self._begin(
-            Job(_started()[1].cookies(), log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES))
-        )
+        cookies = _started()[1].cookies()
+        ydl = self._begin(Job(cookies, log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES)))
         self._whole = False
+        answer: dict[str, Any]
         try:
-            info = ydl.extract_info(url, download=False)
+            info = work(ydl)
+        except HandOff as off:
+            answer = {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies))}
         except Exception as error:
             answer = {"error": classify(error)}
         # SystemExit, and what a deadline throws into a thread.

@@ -138,5 +138,6 @@ def test_short_links_reach_photos(start, stage):
     ["https://www.example.org/@a/photo/1", "https://www.tiktok.com/@a/photo/", "https://www.tiktok.com/photo/1"],
 )
 def test_other_addresses_are_no_photo_posts(start, stage, url):
-    assert extract(start(), url)["error"]["kind"] == "unsupported_url"
+    # What nobody knows is for the extractor that takes any host.
+    assert "hand_off" in extract(start(), url)
     assert not stage.seen

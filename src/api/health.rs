@@ -7,7 +7,7 @@ use serde_json::json;
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
 use super::{Api, extract, links};
-use crate::telemetry::{self, Sample};
+use crate::telemetry::{self, QuarantineSample, Sample};
 
 /// OpenMetrics 1.0, which Prometheus reads.
 const METRICS_TYPE: HeaderValue =
@@ -30,6 +30,13 @@ impl Api {
             "uptime": self.started.elapsed().as_secs(),
             "workers": {"total": stats.workers, "busy": stats.busy, "warm": stats.warm, "stuck": stats.stuck},
             "queue": stats.queued,
+            "quarantine": self.extractor.quarantine_stats().map(|stats| json!({
+                "helpers": stats.helpers,
+                "busy": stats.busy,
+                "queued": stats.queued,
+                "ended": self.metrics.helpers_ended(),
+            })),
+            "python_lock": {"longest_ms": self.extractor.longest_hold().as_millis()},
             "streams": self.metrics.streams(),
             "rss": telemetry::resident_bytes(),
             "open_files": telemetry::open_files(),
@@ -50,8 +57,19 @@ impl Api {
 
     pub(super) fn metrics(&self) -> Result<Response<Body>, ApiError> {
         let stats = self.extractor.stats();
-        let sample =
-            Sample { workers: stats.workers, busy: stats.busy, stuck: stats.stuck, queued: stats.queued };
+        let quarantine = self.extractor.quarantine_stats().unwrap_or_default();
+        let sample = Sample {
+            workers: stats.workers,
+            busy: stats.busy,
+            stuck: stats.stuck,
+            queued: stats.queued,
+            quarantine: QuarantineSample {
+                helpers: quarantine.helpers,
+                busy: quarantine.busy,
+                queued: quarantine.queued,
+            },
+            lock_hold: self.extractor.longest_hold(),
+        };
         let text = self.metrics.text(sample).map_err(ApiError::internal)?;
         let mut response = Response::new(body::full(text));
         response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);

@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::table::{self, TABLE};
 use crate::api::ExtractRequest;
-use crate::extract::MAX_ENTRIES;
+use crate::extract::{MAX_ENTRIES, quarantine};
 
 const EXTRACT: &str = "extract";
 /// Log level of a command whose output is for programs.
@@ -17,6 +17,8 @@ pub enum Task {
     Serve,
     /// To print what a page holds.
     Extract(ExtractRequest),
+    /// To be a helper of a server.
+    Quarantine,
 }
 
 /// The command line. The flags of settings may stand before and after a command.
@@ -42,6 +44,7 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Serves over HTTP, as without a command"))
         .subcommand(extract())
+        .subcommand(Command::new(quarantine::COMMAND).about("Is a server's helper").hide(true))
 }
 
 fn extract() -> Command {
@@ -64,7 +67,11 @@ fn extract() -> Command {
 
 /// What the command line asks for.
 pub fn task(flags: &ArgMatches) -> Task {
-    let Some((EXTRACT, flags)) = flags.subcommand() else { return Task::Serve };
+    let flags = match flags.subcommand() {
+        Some((EXTRACT, flags)) => flags,
+        Some((quarantine::COMMAND, _)) => return Task::Quarantine,
+        _ => return Task::Serve,
+    };
     let text = |name| flags.get_one::<String>(name).cloned();
     let number = |name| flags.get_one::<u32>(name).copied();
     Task::Extract(ExtractRequest {

@@ -38,6 +38,9 @@ settings! {
     "MAX_QUEUE" COUNT = "200", "50", "Extractions that may wait";
     "MAX_STREAMS" COUNT = "4096", "1000", "Streams at a time; no more than the limit on open files leaves room for";
     "YTDLP_TIMEOUT" SECONDS = "30", "15", "One extraction, answered by then";
+    "GENERIC" SWITCH = "on", "off", "Whether pages of sites that no extractor knows are searched for videos, by helper processes";
+    "GENERIC_WORKERS" COUNT = "2", "4", "Helper processes at most, one page at a time each";
+    "GENERIC_MEMORY" BYTES = "167772160", "268435456", "Memory that a helper may have for itself";
     "CACHE_TTL" SECONDS = "300", "60", "How long a page's extraction is remembered at most; 0 for not at all";
     "CACHE_ENTRIES" COUNT = "10000", "1000", "Extractions remembered at most";
     "CACHE_BYTES" BYTES = "16777216", "268435456", "Memory for remembered extractions, roughly; one takes about 40 kB";
@@ -67,8 +70,6 @@ pub(super) const LATER: &[Later] = &[
     Later { name: "EGRESS", guards: true },
     Later { name: "EGRESS_STREAMS", guards: true },
     Later { name: "PROXY_DNS", guards: true },
-    Later { name: "GENERIC", guards: true },
-    Later { name: "GENERIC_WORKERS", guards: false },
     Later { name: "JS_RUNTIME", guards: false },
     Later { name: "ALLOW_PRIVATE_ADDRESSES", guards: false },
 ];

@@ -53,6 +53,22 @@ pub struct PageError {
     pub retry_after: Option<u32>,
 }
 
+impl PageError {
+    fn new(kind: PageErrorKind, message: &str) -> Self {
+        Self { kind, message: message.to_owned(), trace: None, retry_after: None }
+    }
+
+    /// Only an extractor takes the page which takes any host, and those are switched off.
+    pub(super) fn unsupported() -> Self {
+        Self::new(PageErrorKind::UnsupportedUrl, "No extractor takes this URL")
+    }
+
+    /// The page ends the processes that read it.
+    pub(super) fn crashed() -> Self {
+        Self::new(PageErrorKind::ExtractionFailed, "The extractor broke down on this page")
+    }
+}
+
 /// Why there is no extraction.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ExtractError {

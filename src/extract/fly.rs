@@ -9,7 +9,8 @@ use tokio::sync::oneshot::error::RecvError;
 use super::cache::{Outcome, Wanted};
 use super::flight::Announce;
 use super::pool::{Answer, Call, Pending, Priority, Refused};
-use super::{Ask, ExtractError, Extracted, Extraction, Inner, bug, work};
+use super::quarantine::{self, Job};
+use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, bug, work};
 
 impl<S: Send + Sync + 'static> Inner<S> {
     pub(super) fn known(&self, ask: &Ask, wanted: Wanted) -> Option<Outcome<S>> {
@@ -37,7 +38,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
             Err(error) => Err(error),
             Ok(job) => match self.wait(&ask, &announce, job, started + self.timeout).await {
                 None => return crash.disarm(),
-                Some(answer) => self.extracted(&ask, answer),
+                Some(answer) => self.extracted(&ask, answer, priority, started + self.timeout).await,
             },
         };
         // What was not begun says nothing about how long it takes.
@@ -82,6 +83,20 @@ impl<S: Send + Sync + 'static> Inner<S> {
         }
     }
 
+    /// Has a helper go on with a job.
+    async fn quarantined(&self, job: Job) -> Result<String, ExtractError> {
+        let Some(quarantine) = &self.quarantine else {
+            return Err(ExtractError::Page(PageError::unsupported()));
+        };
+        quarantine.run(job).await.map_err(|refused| match refused {
+            quarantine::Refused::Full => ExtractError::Overloaded,
+            quarantine::Refused::Closed => ExtractError::Closed,
+            quarantine::Refused::Down => ExtractError::Stalled,
+            quarantine::Refused::Overdue => ExtractError::Timeout(self.timeout.as_secs()),
+            quarantine::Refused::Crashed => ExtractError::Page(PageError::crashed()),
+        })
+    }
+
     pub(super) fn submit(
         &self,
         call: Call,
@@ -107,9 +122,22 @@ impl<S: Send + Sync + 'static> Inner<S> {
         }
     }
 
-    fn extracted(&self, ask: &Ask, answer: Result<String, ExtractError>) -> Outcome<S> {
-        let answer = answer?;
-        let extraction: Extraction = work::read(&answer)?;
+    async fn extracted(
+        &self,
+        ask: &Ask,
+        answer: Result<String, ExtractError>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Outcome<S> {
+        let mut answer = answer?;
+        let extraction: Extraction = match work::read(&answer)? {
+            work::Answer::Done(extraction) => extraction,
+            work::Answer::HandOff(state) => {
+                let job = Job { state, offset: ask.offset, limit: ask.limit, priority, deadline };
+                answer = self.quarantined(job).await?;
+                work::read(&answer)?.done()?
+            }
+        };
         let (sealed, bytes) = (self.seal)(&ask.page, &extraction);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         // The texts of the answer, once more as a structure.

@@ -8,6 +8,7 @@ mod page;
 mod pool;
 mod pulse;
 pub mod python;
+pub mod quarantine;
 mod types;
 mod work;
 
@@ -32,10 +33,15 @@ pub use pool::PoolStats;
 use pool::{Call, Pool, Priority};
 use pulse::Pulse;
 use python::Interpreter;
+use quarantine::Quarantine;
+pub use quarantine::QuarantineStats;
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
 /// Most entries of a playlist in one answer.
 pub const MAX_ENTRIES: u32 = 200;
+
+/// Most bytes of a message between the server and a helper.
+const MESSAGE_LIMIT: usize = 10 << 20;
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
@@ -56,18 +62,41 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Netscape cookie file, read only.
     pub cookies: Option<PathBuf>,
+    /// Pages that only an extractor takes which takes any host; none: they are refused.
+    pub generic: Option<GenericSettings>,
+}
+
+/// Helpers for pages of any host.
+#[derive(Debug, Clone, Copy)]
+pub struct GenericSettings {
+    /// Most at a time.
+    pub workers: usize,
+    /// Most bytes of memory that one may have for itself.
+    pub memory: u64,
 }
 
 impl Settings {
     /// What `sluice.start` in Python takes.
-    fn python_config(&self) -> String {
+    fn python_config(&self, any_host: bool) -> String {
         serde_json::json!({
+            "any_host": any_host,
             "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
         })
         .to_string()
+    }
+
+    fn quarantine(&self, generic: GenericSettings) -> quarantine::Settings {
+        quarantine::Settings {
+            workers: generic.workers,
+            max_queue: self.max_queue,
+            memory: generic.memory,
+            message_limit: MESSAGE_LIMIT,
+            pyenv: self.pyenv.clone(),
+            python_config: self.python_config(true),
+        }
     }
 }
 
@@ -116,6 +145,7 @@ pub struct Extractor<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
     pool: Pool,
+    quarantine: Option<Quarantine>,
     pulse: Arc<Pulse>,
     cache: Cache<S>,
     flights: Flights<S>,
@@ -133,7 +163,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         metrics: Arc<Metrics>,
         seal: Seal<S>,
     ) -> Result<Self, python::PythonError> {
-        let (interpreter, report) = Interpreter::start(&settings.pyenv, &settings.python_config())?;
+        let (interpreter, report) = Interpreter::start(&settings.pyenv, &settings.python_config(false))?;
         let versions = serde_json::from_str(&report)
             .map_err(|error| python::PythonError::Raised(format!("a report that can't be read: {error}")))?;
         let pulse = Pulse::start(move || interpreter.touch())
@@ -148,6 +178,9 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         );
         Ok(Self(Arc::new(Inner {
             pool,
+            quarantine: settings
+                .generic
+                .map(|generic| Quarantine::new(settings.quarantine(generic), Arc::clone(&metrics))),
             pulse,
             cache: Cache::new(&settings.cache),
             flights: Flights::default(),
@@ -203,7 +236,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         // A selection is short, and ends a request that has had its extraction.
         let job = self.0.submit(call, Priority::Urgent, deadline)?;
         let answer = tokio::time::timeout_at(deadline.into(), job.answer).await;
-        let selected: work::Selected = work::read(&self.0.answered(answer.ok())?)?;
+        let selected: work::Selected = work::read(&self.0.answered(answer.ok())?)?.done()?;
         Ok(selected.format_ids)
     }
 
@@ -215,6 +248,16 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// How busy the workers are.
     pub fn stats(&self) -> PoolStats {
         self.0.pool.stats()
+    }
+
+    /// How busy the helpers for pages of any host are; nothing where there are none.
+    pub fn quarantine_stats(&self) -> Option<QuarantineStats> {
+        self.0.quarantine.as_ref().map(Quarantine::stats)
+    }
+
+    /// The longest that anybody has waited for Python's lock so far.
+    pub fn longest_hold(&self) -> Duration {
+        self.0.pulse.longest()
     }
 
     /// Whether an extraction would be begun: some worker is warm, and the interpreter can be had.
@@ -230,6 +273,9 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// Refuses new work and drops what waits.
     pub fn close(&self) {
         self.0.pool.close();
+        if let Some(quarantine) = &self.0.quarantine {
+            quarantine.close();
+        }
     }
 }
 

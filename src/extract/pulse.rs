@@ -28,6 +28,8 @@ struct Waiting {
     epoch: Instant,
     /// Milliseconds from `epoch` to the beginning of the present wait, and 1; 0 while there is none.
     since: AtomicU64,
+    /// Milliseconds of the longest wait that is over.
+    longest: AtomicU64,
 }
 
 impl Waiting {
@@ -39,7 +41,8 @@ impl Waiting {
 impl Pulse {
     /// `beat` takes the lock and gives it back; it is called from a thread of its own until the `Pulse` is dropped.
     pub(super) fn start(beat: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let waiting = Arc::new(Waiting { epoch: Instant::now(), since: AtomicU64::new(0) });
+        let waiting =
+            Arc::new(Waiting { epoch: Instant::now(), since: AtomicU64::new(0), longest: AtomicU64::new(0) });
         let (sender, orders) = channel::<Order>();
         let told = Arc::clone(&waiting);
         thread::Builder::new().name("extract-pulse".into()).spawn(move || {
@@ -49,11 +52,13 @@ impl Pulse {
                     Err(RecvTimeoutError::Timeout) => None,
                     Err(RecvTimeoutError::Disconnected) => return,
                 };
-                told.since.store(told.millis() + 1, Ordering::Relaxed);
+                let since = told.millis();
+                told.since.store(since + 1, Ordering::Relaxed);
                 match order {
                     Some(order) => order(),
                     None => beat(),
                 }
+                told.longest.fetch_max(told.millis() - since, Ordering::Relaxed);
                 told.since.store(0, Ordering::Relaxed);
             }
         })?;
@@ -68,7 +73,19 @@ impl Pulse {
 
     /// Whether the lock has not been had for [`STALL`].
     pub(super) fn is_stalled(&self) -> bool {
-        let since = self.waiting.since.load(Ordering::Relaxed);
-        since > 0 && self.waiting.millis() - since.min(self.waiting.millis()) >= STALL.as_millis() as u64
+        self.wait() >= STALL
+    }
+
+    /// The longest wait for the lock so far, the present one among them: about the longest that somebody held it.
+    pub(super) fn longest(&self) -> Duration {
+        self.wait().max(Duration::from_millis(self.waiting.longest.load(Ordering::Relaxed)))
+    }
+
+    /// How long the lock has been waited for by now.
+    fn wait(&self) -> Duration {
+        match self.waiting.since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => Duration::from_millis((self.waiting.millis() + 1).saturating_sub(since)),
+        }
     }
 }

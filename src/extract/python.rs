@@ -148,9 +148,19 @@ impl Session<'_> {
         self.call("warm", ()).map(drop)
     }
 
+    /// The same for the first page of any host.
+    pub fn warm_embeds(&self) -> Result<(), PythonError> {
+        self.call("warm_embeds", ()).map(drop)
+    }
+
     /// Extracts a page. `options` is a JSON object; the result is tagged JSON (`pyenv/sluice/session.py`).
     pub fn extract(&self, url: &str, options: &str) -> Result<String, PythonError> {
         self.call_text("extract", url, options)
+    }
+
+    /// Goes on with a job that another process has handed off, given its state.
+    pub fn resume(&self, state: &str, options: &str) -> Result<String, PythonError> {
+        self.call_text("resume", state, options)
     }
 
     /// Evaluates yt-dlp's format selector on formats that were extracted before. No network.

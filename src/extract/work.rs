@@ -15,6 +15,25 @@ use super::{ExtractError, PageError, PageErrorKind, bug};
 enum Outcome<T> {
     Ok(T),
     Error(PageError),
+    HandOff(String),
+}
+
+/// What Python has done.
+pub(super) enum Answer<T> {
+    /// What it should.
+    Done(T),
+    /// As much as may be done in this process: the job's state, for a helper.
+    HandOff(String),
+}
+
+impl<T> Answer<T> {
+    /// Where nothing may be left to do.
+    pub(super) fn done(self) -> Result<T, ExtractError> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::HandOff(_) => Err(bug("a job was handed off that can't be")),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -41,7 +60,7 @@ pub(super) struct Selected {
 }
 
 /// Reads Python's answer, and passes its log on.
-pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, ExtractError> {
+pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<Answer<T>, ExtractError> {
     let tagged: Tagged<T> = serde_json::from_str(answer).map_err(bug)?;
     for (level, text) in tagged.log {
         match level {
@@ -54,7 +73,8 @@ pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, ExtractError>
         }
     }
     match tagged.outcome {
-        Outcome::Ok(value) => Ok(value),
+        Outcome::Ok(value) => Ok(Answer::Done(value)),
+        Outcome::HandOff(state) => Ok(Answer::HandOff(state)),
         Outcome::Error(PageError { kind: PageErrorKind::Internal, message, trace, .. }) => {
             Err(bug(format!("{message} at {}", trace.unwrap_or_default())))
         }

@@ -1,0 +1,65 @@
+"""Work that this process leaves to a helper: what only an extractor that takes any host can do (any_host.py).
+
+It may come up at once, for the client's own URL, or in the midst of an extraction, when a named extractor refers to
+another page. What the helper needs to go on from there is the job's state: JSON, because only strings cross.
+"""
+
+import http.cookiejar
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from yt_dlp import YoutubeDL
+
+_COOKIE = (
+    "version", "name", "value", "port", "port_specified", "domain", "domain_specified", "domain_initial_dot", "path",
+    "path_specified", "secure", "expires", "discard", "comment", "comment_url", "rfc2109",
+)  # fmt: skip
+"""What a cookie is made of, but for the attributes that no client knows."""
+
+
+class HandOff(BaseException):
+    """The extraction can't go on here. Not an `Exception`: yt-dlp catches those, and goes on.
+
+    `result` is what an extractor returned that refers to the page in question, as `YoutubeDL.process_ie_result` takes
+    it with `extra_info`; without one it is the URL of the job.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.result: dict[str, Any] | None = None
+        self.extra_info: dict[str, Any] = {}
+
+    def keep(self, result: dict[str, Any], extra_info: dict[str, Any] | None) -> None:
+        """Note where the extraction stopped; the innermost place is the one."""
+        if self.result is None:
+            self.result, self.extra_info = result, extra_info or {}
+
+    def state(self, url: str, added: Iterable[http.cookiejar.Cookie]) -> str:
+        """Return the job's state as JSON. `url`: the job's; `added`: cookies that its sites have set."""
+        state: dict[str, Any] = {"url": url, "cookies": [[getattr(one, name) for name in _COOKIE] for one in added]}
+        if self.result is not None:
+            # Lazy lists and whatever else JSON has no word for are made plain.
+            plain = YoutubeDL.sanitize_info({"result": self.result, "extra_info": self.extra_info})
+            state.update(plain)
+        return json.dumps(state, separators=(",", ":"))
+
+
+def resume(ydl: YoutubeDL, state: dict[str, Any]) -> dict[str, Any] | None:
+    """Go on where a `HandOff` has stopped; returns what `YoutubeDL.extract_info` would have."""
+    for fields in state["cookies"]:
+        ydl.cookiejar.set_cookie(http.cookiejar.Cookie(**dict(zip(_COOKIE, fields, strict=True)), rest={}))
+    info: dict[str, Any] | None
+    if "result" in state:
+        info = ydl.process_ie_result(state["result"], download=False, extra_info=state["extra_info"])
+    else:
+        info = ydl.extract_info(state["url"], download=False)
+    return info
+
+
+def added(
+    jar: Iterable[http.cookiejar.Cookie], given: Sequence[http.cookiejar.Cookie]
+) -> Iterable[http.cookiejar.Cookie]:
+    """Yield what is in a job's jar beyond the cookies that it was given."""
+    known = {(one.domain, one.path, one.name, one.value) for one in given}
+    return (one for one in jar if (one.domain, one.path, one.name, one.value) not in known)

@@ -1,0 +1,130 @@
+//! One helper process, as the server sees it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as Pair;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::Settings;
+use super::frame::{self, FrameError, Kind};
+use super::inmate::{Orders, Work};
+
+/// The command that makes this binary a helper.
+pub const COMMAND: &str = "quarantine";
+/// Longest start. It takes a third of a second where nothing else runs.
+const START: Duration = Duration::from_secs(20);
+
+/// Why a helper is no more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HelperError {
+    /// It could not be started.
+    #[error("no process for it: {0}")]
+    Spawn(#[from] io::Error),
+    /// It ended by itself, or somebody else ended it.
+    #[error("it died")]
+    Died,
+    /// It did not start in time.
+    #[error("it did not start within {} s", START.as_secs())]
+    Start,
+    /// It says that it can't do its work.
+    #[error("{0}")]
+    Broken(String),
+    /// It sent what it may not.
+    #[error("it sent {0}")]
+    Protocol(FrameError),
+}
+
+impl HelperError {
+    /// A short name for metrics.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Spawn(_) | Self::Start | Self::Broken(_) => "start",
+            Self::Died => "died",
+            Self::Protocol(_) => "protocol",
+        }
+    }
+}
+
+impl From<FrameError> for HelperError {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Gone(_) => Self::Died,
+            error => Self::Protocol(error),
+        }
+    }
+}
+
+/// A process that takes one job at a time. Killed when dropped.
+pub(super) struct Helper {
+    child: Child,
+    stream: UnixStream,
+    limit: usize,
+    /// Whether it has ever answered.
+    pub(super) proven: bool,
+}
+
+impl Helper {
+    /// Starts one, and waits until it is ready.
+    pub(super) async fn start(settings: &Settings) -> Result<Self, HelperError> {
+        let (ours, theirs) = Pair::pair()?;
+        ours.set_nonblocking(true)?;
+        // By this name it is the binary that runs, even where another one has taken its place on disk.
+        #[expect(clippy::disallowed_methods, reason = "a helper, kept for many requests")]
+        let mut command = Command::from(std::process::Command::new("/proc/self/exe"));
+        command.arg0("sluice").arg(COMMAND).env_clear().current_dir("/");
+        // A group of its own: Ctrl-C is for the server, which drains.
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).process_group(0);
+        // It may not write to files, and the log may be one; why it ends it says by the socket.
+        command.stderr(Stdio::null());
+        let child = command.kill_on_drop(true).spawn()?;
+        // It holds the other end of the socket.
+        drop(command);
+        let stream = UnixStream::from_std(ours)?;
+        let mut helper = Self { child, stream, limit: settings.message_limit, proven: false };
+        let orders = Orders {
+            pyenv: settings.pyenv.clone(),
+            config: settings.python_config.clone(),
+            memory: settings.memory,
+            limit: settings.message_limit,
+        };
+        let orders =
+            serde_json::to_string(&orders).map_err(|error| HelperError::Broken(error.to_string()))?;
+        let started = async {
+            frame::send(&mut helper.stream, Kind::Start, &orders).await?;
+            frame::receive(&mut helper.stream, helper.limit).await
+        };
+        match timeout(START, started).await.map_err(|_| HelperError::Start)?? {
+            (Kind::Ready, _) => Ok(helper),
+            (Kind::Answer, why) => Err(HelperError::Broken(why)),
+            _ => Err(HelperError::Protocol(FrameError::Unexpected)),
+        }
+    }
+
+    /// Gives it a job. Where the future is dropped before its end, the helper is of no more use.
+    pub(super) async fn run(&mut self, work: Work) -> Result<String, HelperError> {
+        let text = serde_json::to_string(&work).map_err(|error| HelperError::Broken(error.to_string()))?;
+        frame::send(&mut self.stream, Kind::Job, &text).await?;
+        let (Kind::Answer, answer) = frame::receive(&mut self.stream, self.limit).await? else {
+            return Err(HelperError::Protocol(FrameError::Unexpected));
+        };
+        self.proven = true;
+        Ok(answer)
+    }
+
+    /// Its resident memory in bytes (proc(5), `statm`: pages; the second number).
+    pub(super) fn resident(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id()?)).ok()?;
+        Some(text.split(' ').nth(1)?.parse::<u64>().ok()? * rustix::param::page_size() as u64)
+    }
+
+    /// Ends it, whatever it does, and waits until it is gone.
+    pub(super) async fn kill(mut self) {
+        // It may be gone already.
+        let _ = self.child.kill().await;
+    }
+}

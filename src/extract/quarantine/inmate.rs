@@ -1,0 +1,112 @@
+//! The helper's own side: the same binary, started by the server as `sluice quarantine` with a socket as its standard
+//! input. It ends when the server does.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use super::frame::{self, FrameError, Kind};
+use crate::confine::{self, ConfineError, Limits};
+use crate::extract::python::{Interpreter, PythonError, Session};
+
+/// Stack of the thread that extracts, in bytes, as a worker's of the server.
+const STACK: usize = 8 << 20;
+
+/// What a helper is told at its start.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Orders {
+    /// Folder of the Python runtime and package.
+    pub(super) pyenv: PathBuf,
+    /// What `sluice.start` takes.
+    pub(super) config: String,
+    /// Most bytes of memory of its own.
+    pub(super) memory: u64,
+    /// Most bytes of a message.
+    pub(super) limit: usize,
+}
+
+/// A job, as it is sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Work {
+    /// What `Session.resume` takes, both.
+    pub(super) state: String,
+    pub(super) options: String,
+}
+
+/// Why a helper ends before it is told to.
+#[derive(Debug, thiserror::Error)]
+pub enum InmateError {
+    /// Standard input is no socket, as with who calls it by hand.
+    #[error("this command is for the server's own use: {0}")]
+    NoServer(io::Error),
+    /// A limit could not be set.
+    #[error(transparent)]
+    Confine(#[from] ConfineError),
+    /// The server did not say what it should.
+    #[error("the server's orders can't be read")]
+    Orders,
+    /// Python does not work.
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    /// There is no thread to be had.
+    #[error("no thread: {0}")]
+    Thread(io::Error),
+}
+
+/// Takes jobs until the server hangs up.
+pub fn run() -> Result<(), InmateError> {
+    let socket = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(InmateError::NoServer)?);
+    let mut stream = UnixStream::from(std::os::fd::OwnedFd::from(socket));
+    stream.local_addr().map_err(InmateError::NoServer)?;
+    // Python may see nothing of it.
+    let thread = thread::Builder::new().name("extract".into()).stack_size(STACK);
+    let worker = thread.spawn(move || {
+        let result = obey(&mut stream);
+        if let Err(error) = &result {
+            // So that the server's log has the reason; it may be gone, too.
+            let _ = frame::put(&mut stream, Kind::Answer, &error.to_string());
+        }
+        result
+    });
+    worker.map_err(InmateError::Thread)?.join().unwrap_or(Err(InmateError::Orders))
+}
+
+fn obey(stream: &mut UnixStream) -> Result<(), InmateError> {
+    let Ok((Kind::Start, orders)) = frame::take(stream, usize::MAX >> 1) else {
+        return Err(InmateError::Orders);
+    };
+    let orders: Orders = serde_json::from_str(&orders).map_err(|_| InmateError::Orders)?;
+    let (interpreter, _) = Interpreter::start(&orders.pyenv, &orders.config)?;
+    interpreter.with_session(|session| {
+        session.warm()?;
+        confine::helper(&Limits { data: Some(orders.memory), ..Limits::default() })?;
+        if frame::put(stream, Kind::Ready, "").is_err() {
+            return Ok(());
+        }
+        // A first job that comes meanwhile would have had to wait for this anyway.
+        session.warm_embeds()?;
+        serve(stream, session, orders.limit)
+    })?
+}
+
+/// Does one job after the other.
+fn serve(stream: &mut UnixStream, session: &Session<'_>, limit: usize) -> Result<(), InmateError> {
+    loop {
+        let work = match frame::take(stream, limit) {
+            Ok((Kind::Job, work)) => work,
+            Err(FrameError::Gone(_)) => return Ok(()),
+            _ => return Err(InmateError::Orders),
+        };
+        let Work { state, options } = serde_json::from_str(&work).map_err(|_| InmateError::Orders)?;
+        let answer = session.resume(&state, &options)?;
+        session.settle()?;
+        if frame::put(stream, Kind::Answer, &answer).is_err() {
+            return Ok(());
+        }
+    }
+}
