@@ -62,7 +62,10 @@ fn command() -> Command {
         )
         .arg(flag("any-id").help("Serve the same page and media for every video id"))
         .arg(flag("traps").help("Also serve pages that hold on to whoever asks: of @hang, @drip and @circle"))
-        .arg(flag("hostile").help("Also serve the hostile corpus, and list it at http://stage.invalid/hostile"))
+        .arg(
+            flag("hostile")
+                .help("Also serve the hostile corpus, and list it at http://stage.invalid/hostile"),
+        )
         .arg(flag("demo").help("Also say on stderr what is being served"))
 }
 

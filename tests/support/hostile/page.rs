@@ -2,7 +2,7 @@
 //!
 //! An object with, all optional: `status` (200), `type` (`text/html; charset=utf-8`), `headers`, `body` (see `body.rs`),
 //! `location` (a redirect there, 302 unless `status` says otherwise), one of the faults `drip_ms` (a byte, then that
-//! pause), `stall_after` (silence after so many bytes) and `held` (no head), and `chunked`. Or a list of such objects:
+//! pause), `stall_after` (silence after so many bytes), `late_ms` (the head comes so much later) and `held` (no head), and `chunked`. Or a list of such objects:
 //! one per request in turn, then from the start again.
 //!
 //! A path that ends with `*` is of all paths below; the number that stands there for the star is `{n}`, and the one
@@ -38,6 +38,7 @@ pub(super) struct Answer {
     chunked: bool,
     drip_ms: Option<u64>,
     stall_after: Option<u64>,
+    late_ms: Option<u64>,
     #[serde(default)]
     held: bool,
 }
@@ -90,14 +91,18 @@ impl Answer {
         if endless || self.chunked {
             reply = reply.chunked();
         }
-        match (self.drip_ms, self.stall_after, self.held) {
-            (None, None, false) => reply,
-            (Some(ms), None, false) => {
-                reply.fault(Fault::Slow { chunk: 1, pause: Duration::from_millis(ms) })
-            }
-            (None, Some(after), false) => reply.fault(Fault::Stall { after }),
-            (None, None, true) => reply.fault(Fault::HeldHead),
-            _ => panic!("one fault at a time"),
+        let pause = |ms: u64| Duration::from_millis(ms);
+        let faults = [
+            self.drip_ms.map(|ms| Fault::Slow { chunk: 1, pause: pause(ms) }),
+            self.stall_after.map(|after| Fault::Stall { after }),
+            self.late_ms.map(|ms| Fault::LateHead(pause(ms))),
+            self.held.then_some(Fault::HeldHead),
+        ];
+        // Of two the stage would play one.
+        assert!(faults.iter().flatten().count() <= 1, "{faults:?}");
+        match faults.into_iter().flatten().next() {
+            Some(fault) => reply.fault(fault),
+            None => reply,
         }
     }
 
