@@ -8,6 +8,8 @@
 //! - `url` (what the client asks for, by default `/`) and `pages` (what the stage plays, see `page.rs`);
 //! - `control`: `url`, `pages` and `gives` of the harmless one.
 //!
+//! `tests/hostile/measure.py` shows what each does to stock yt-dlp.
+//!
 //! Addresses that begin with `/` are on the case's own host: `NAME.hostile.example.net`, or `NAME.harmless.example.net`
 //! of a control.
 

@@ -2,7 +2,8 @@
 //!
 //! An object with, all optional: `status` (200), `type` (`text/html; charset=utf-8`), `headers`, `body` (see `body.rs`),
 //! `location` (a redirect there, 302 unless `status` says otherwise), one of the faults `drip_ms` (a byte, then that
-//! pause), `stall_after` (silence after so many bytes), `late_ms` (the head comes so much later) and `held` (no head), and `chunked`. Or a list of such objects:
+//! pause), `stall_after` (silence after so many bytes), `late_ms` (the head comes so much later) and `held` (no head),
+//! and `chunked`. Or a list of such objects:
 //! one per request in turn, then from the start again.
 //!
 //! A path that ends with `*` is of all paths below; the number that stands there for the star is `{n}`, and the one
