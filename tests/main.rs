@@ -16,6 +16,7 @@ mod command;
 mod egress;
 mod extract;
 mod extraction;
+mod hostile;
 mod lifecycle;
 mod limits;
 mod names;

@@ -11,6 +11,8 @@
     unused_imports
 )]
 
+#[path = "support/hostile/mod.rs"]
+mod hostile;
 #[path = "support/stage/mod.rs"]
 mod stage;
 
@@ -24,6 +26,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The post that the program serves.
 const VIDEO_ID: &str = "7300000000000000001";
+
+/// Where it lists the corpus that it plays for `--hostile`, in the same way: see `Case::json`.
+const CORPUS: (&str, &str) = ("stage.invalid", "/hostile");
 
 /// Where the program tells how many pages it has served for `--any-id`: `http://stage.invalid/pages`, through itself.
 const CONTROL: (&str, &str) = ("stage.invalid", "/pages");
@@ -57,6 +62,10 @@ fn command() -> Command {
         )
         .arg(flag("any-id").help("Serve the same page and media for every video id"))
         .arg(flag("traps").help("Also serve pages that hold on to whoever asks: of @hang, @drip and @circle"))
+        .arg(
+            flag("hostile")
+                .help("Also serve the hostile corpus, and list it at http://stage.invalid/hostile"),
+        )
         .arg(flag("demo").help("Also say on stderr what is being served"))
 }
 
@@ -77,6 +86,9 @@ fn main() {
     stage.write_ca(ca).unwrap();
     if arguments.get_flag("traps") {
         traps::install(&stage);
+    }
+    if arguments.get_flag("hostile") {
+        play_corpus(&stage);
     }
     let film = TikTok::video(VIDEO_ID)
         .title("Water through a gate")
@@ -106,6 +118,16 @@ fn main() {
         eprintln!("the stage serves {} ({} bytes) through {}", video.page_url(), size, stage.proxy_url());
     }
     wait_for_signal();
+}
+
+fn play_corpus(stage: &Stage) {
+    let cases = hostile::cases();
+    for case in &cases {
+        case.install(stage);
+        case.control.install(stage);
+    }
+    let list: Vec<Value> = cases.iter().map(hostile::Case::json).collect();
+    stage.play(CORPUS.0, CORPUS.1, Reply::text("application/json", json!(list).to_string()));
 }
 
 #[tokio::main(flavor = "current_thread")]

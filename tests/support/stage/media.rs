@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Step between the states of neighbouring words (splitmix64's increment).
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -22,6 +23,15 @@ pub struct Media {
 enum Source {
     Seeded { seed: u64, len: u64 },
     Held(Bytes),
+    Tiled(Arc<[Tile]>),
+}
+
+/// A unit over and over, from offset `from` up to `to`.
+#[derive(Debug)]
+struct Tile {
+    unit: Bytes,
+    from: u64,
+    to: u64,
 }
 
 impl Media {
@@ -35,15 +45,29 @@ impl Media {
         Media { source: Source::Held(bytes.into()), flip: 0 }
     }
 
+    /// Each unit so many times, one after the other: a body of any length, even one that practically never ends
+    /// (`u64::MAX` times), in the memory of its units.
+    pub fn tiled(parts: impl IntoIterator<Item = (Bytes, u64)>) -> Media {
+        let mut tiles = Vec::new();
+        let mut from = 0_u64;
+        for (unit, times) in parts.into_iter().filter(|(unit, times)| !unit.is_empty() && *times > 0) {
+            let to = from.saturating_add(times.saturating_mul(unit.len() as u64));
+            tiles.push(Tile { unit, from, to });
+            from = to;
+        }
+        Media { source: Source::Tiled(tiles.into()), flip: 0 }
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match &self.source {
             Source::Seeded { len, .. } => *len,
             Source::Held(bytes) => bytes.len() as u64,
+            Source::Tiled(tiles) => tiles.last().map_or(0, |tile| tile.to),
         }
     }
 
-    /// The bytes of `range`. Past the end a seeded film goes on and a held one is zeros, so that a server that
+    /// The bytes of `range`. Past the end a seeded film goes on and any other is zeros, so that a server that
     /// sends more than it announced has something to send.
     pub fn bytes(&self, range: Range<u64>) -> Vec<u8> {
         let mut out = vec![0; (range.end - range.start) as usize];
@@ -80,6 +104,7 @@ impl Media {
                 out[..part].copy_from_slice(&bytes[from..from + part]);
                 out[part..].fill(0);
             }
+            Source::Tiled(tiles) => fill_tiled(tiles, at, out),
         }
         if self.flip != 0 {
             out.iter_mut().for_each(|byte| *byte ^= self.flip);
@@ -113,6 +138,26 @@ fn fill_seeded(seed: u64, at: u64, out: &mut [u8]) {
     }
 }
 
+fn fill_tiled(tiles: &[Tile], mut at: u64, mut out: &mut [u8]) {
+    for tile in &tiles[tiles.partition_point(|tile| tile.to <= at)..] {
+        let part = out.len().min(usize::try_from(tile.to - at).unwrap_or(usize::MAX));
+        let (here, rest) = out.split_at_mut(part);
+        let lead = ((at - tile.from) % tile.unit.len() as u64) as usize;
+        let mut done = part.min(tile.unit.len() - lead);
+        here[..done].copy_from_slice(&tile.unit[lead..lead + done]);
+        while done < part {
+            let next = (part - done).min(tile.unit.len());
+            here[done..done + next].copy_from_slice(&tile.unit[..next]);
+            done += next;
+        }
+        (at, out) = (at + part as u64, rest);
+        if out.is_empty() {
+            return;
+        }
+    }
+    out.fill(0);
+}
+
 /// The eight bytes at `index * 8`: splitmix64's output for that state.
 fn word(seed: u64, index: u64) -> [u8; 8] {
     let mut z = seed.wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1)));
@@ -134,6 +179,21 @@ mod tests {
         }
         assert_eq!(media.sha256(), sha256(&whole));
         assert_ne!(media.sha256(), Media::new(8, 1000).sha256());
+    }
+
+    #[test]
+    fn tiles_follow_each_other() {
+        let units: [&[u8]; 4] = [b"<p>", b"ab", b"", b"."];
+        let media = Media::tiled(units.map(Bytes::from_static).into_iter().zip([1, 3, 9, 2]));
+        let whole = b"<p>ababab..";
+        assert_eq!(media.len(), whole.len() as u64);
+        for from in 0..=whole.len() {
+            for to in from..=whole.len() {
+                assert_eq!(media.bytes(from as u64..to as u64), whole[from..to], "{from}..{to}");
+            }
+        }
+        let endless = Media::tiled([(Bytes::from_static(b"xyz"), u64::MAX)]);
+        assert_eq!(endless.bytes(3_000_000_000_001..3_000_000_000_004), b"yzx");
     }
 
     #[test]

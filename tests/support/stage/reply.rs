@@ -86,7 +86,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn new(status: u16, media: Media) -> Reply {
+    /// A status and a body, without a type and without ranges.
+    pub fn new(status: u16, media: Media) -> Reply {
         Reply {
             status,
             headers: Vec::new(),
