@@ -51,7 +51,7 @@ class _Parser:
     def __init__(self, limits: Limits) -> None:
         self._meter = Meter(limits)
 
-    def XML(self, text: str | bytes, parser: Any) -> Any:  # noqa: D102, N802  as it is called there
+    def XML(self, text: str | bytes, parser: Any) -> Any:  # noqa: N802  as it is called there
         if ("<!ENTITY" if isinstance(text, str) else b"<!ENTITY") in text:  # type: ignore[operator]
             self._meter.check("page_bytes", len(text) * _AMPLIFIED)
         return ElementTree.XML(text, parser)

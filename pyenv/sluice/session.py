@@ -36,9 +36,9 @@ def start(config_json: str) -> str:
     """Prepare the process; call once, on the main thread, before any `Session`.
 
     Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "limits"?:
-    {"page_bytes": n, ...} (see `Limits`)}; returns {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises
-    ValueError, with a sentence for the operator, when the CA file can't be used. Output streams of Python go nowhere
-    afterwards.
+    {"page_bytes": n, ...} (see `Limits`)}; returns {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}.
+    Raises ValueError, with a sentence for the operator, when the CA file can't be used. Output streams of Python go
+    nowhere afterwards.
     """
     global _state
     config = json.loads(config_json)
