@@ -2,13 +2,12 @@
 
 import gzip
 import json
-import sys
 import tracemalloc
 import zlib
 
 import brotli
 import pytest
-from conftest import VIDEO, assert_clean, tiktok_item, tiktok_page
+from conftest import SITE, VIDEO, exceeded, found, tiktok_item, tiktok_page
 from yt_dlp.networking import HEADRequest, Request
 from yt_dlp.networking.impersonate import ImpersonateTarget
 
@@ -16,7 +15,6 @@ from sluice import engine
 from sluice.limits import LimitError, Limits
 from sluice.log import Log
 
-SITE = "https://www.example.org/"
 MIB = 1 << 20
 
 HANDLERS = pytest.mark.parametrize("browser", [False, True], ids=["requests", "curl_cffi"])
@@ -42,32 +40,6 @@ def opened(start, stage):
     yield opened
     for ydl in made:
         ydl.close()
-
-
-@pytest.fixture
-def ran(start, monkeypatch):
-    """Run something in the place of an extractor, under limits; gives the whole answer."""
-
-    def ran(call, **limits):
-        session = start(limits=limits)
-        monkeypatch.setattr("yt_dlp.extractor.tiktok.TikTokIE._real_extract", lambda ie, _url: call(ie))
-        return json.loads(session.extract(VIDEO, "{}"))
-
-    yield ran
-    sys.setrecursionlimit(Limits.depth)
-
-
-def exceeded(answer, limit, value):
-    error = answer["error"]
-    assert (error["kind"], error["limit"]) == ("limit_exceeded", limit), error
-    assert str(value) in error["message"]
-    assert f"(MAX_{limit.upper()})" in error["message"]
-    assert_clean(error["message"])
-
-
-def found(**more):
-    formats = [{"format_id": "a", "url": f"{SITE}a.mp4", "ext": "mp4"}]
-    return {"id": "1", "title": "x", "formats": formats, **more}
 
 
 @HANDLERS
