@@ -6,6 +6,7 @@ mod command;
 mod error;
 mod file;
 mod keys;
+mod limits;
 mod table;
 mod values;
 
@@ -193,6 +194,7 @@ impl Reader<'_> {
                 max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
                 max_queue: self.value("MAX_QUEUE", values::number(0, 100_000)),
                 timeout: self.value("YTDLP_TIMEOUT", values::seconds(1, 3600)),
+                limits: self.limits(),
                 cache,
                 proxy: proxy.clone(),
                 cookies: self.cookies(warnings),

@@ -73,6 +73,11 @@ struct Reason {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Exceeded {
+    limit: &'static str,
+}
+
 /// Upper bounds of the extraction time's buckets in seconds.
 const EXTRACTION_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
@@ -88,6 +93,7 @@ pub struct Metrics {
     extractions: Family<Outcome, Counter>,
     extraction_seconds: Histogram,
     extractions_found: Family<Found, Counter>,
+    limits_exceeded: Family<Exceeded, Counter>,
     streams: Gauge,
     streams_ended: Family<Outcome, Counter>,
     stream_bytes: Counter,
@@ -146,6 +152,7 @@ impl Default for Metrics {
             extractions: Family::default(),
             extraction_seconds: Histogram::new(EXTRACTION_BUCKETS),
             extractions_found: Family::default(),
+            limits_exceeded: Family::default(),
             streams: Gauge::default(),
             streams_ended: Family::default(),
             stream_bytes: Counter::default(),
@@ -168,6 +175,11 @@ impl Metrics {
             "extractions_found",
             "Pages that were known, or being extracted, when they were asked for",
             self.extractions_found.clone(),
+        );
+        registry.register(
+            "limits_exceeded",
+            "Extractions that ended at a limit, by limit",
+            self.limits_exceeded.clone(),
         );
         registry.register("streams", "Streams that are open", self.streams.clone());
         registry.register("streams_ended", "Streams by how they ended", self.streams_ended.clone());
@@ -224,6 +236,16 @@ impl Metrics {
     pub fn helpers_ended(&self) -> BTreeMap<&'static str, u64> {
         let count = |reason| (reason, self.quarantine_ended.get_or_create(&Reason { reason }).get());
         HELPER_ENDS.map(count).into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Counts an extraction that ended at a limit.
+    pub fn limit_exceeded(&self, limit: &'static str) {
+        self.limits_exceeded.get_or_create(&Exceeded { limit }).inc();
+    }
+
+    /// Extractions that ended at a limit.
+    pub fn limits_exceeded(&self, limit: &'static str) -> u64 {
+        self.limits_exceeded.get_or_create(&Exceeded { limit }).get()
     }
 
     /// Counts a stream as open until the guard is dropped.

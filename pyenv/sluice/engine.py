@@ -1,7 +1,7 @@
 """yt-dlp as this server runs it: its options, its handlers, and what it may not do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import Cookie
 from typing import Any
 
@@ -13,13 +13,11 @@ from yt_dlp.utils import UnsupportedError
 from sluice import extractors, handlers
 from sluice.cookies import ReadOnlyJar
 from sluice.handoff import HandOff
+from sluice.limits import Limits, Meter
 from sluice.log import Log
 from sluice.state import Keeper
 
 YT_DLP_VERSION: str = version.__version__
-
-MAX_ENTRIES = 200
-"""Entries of a playlist that are listed."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Settings:
 
     proxy: str | None
     socket_timeout: float
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Job:
     log: Log
     deadline: float | None = None
     offset: int = 0
-    limit: int = MAX_ENTRIES
+    limit: int = Limits.entries
 
 
 class Ydl(YoutubeDL):
@@ -52,6 +51,8 @@ class Ydl(YoutubeDL):
         self.cookiejar = ReadOnlyJar()
         self._keeper = Keeper(extractors.index().stateful, extractors.index().changed)
         self._deadline: float | None = None
+        self.meter = Meter(settings.limits)
+        """What the present job has used of its limits."""
         super().__init__(
             {
                 "cachedir": False,
@@ -79,7 +80,8 @@ class Ydl(YoutubeDL):
             # Not the header with versions, paths and proxies.
             auto_init="no_verbose_header",
         )
-        self._request_director  # noqa: B018  builds the handlers
+        for handler in self._request_director.handlers.values():
+            handler.begin(None, self.meter)
         self._new = {name: _copied(value) for name, value in vars(self).items() if name not in _KEPT}
 
     def begin(self, job: Job) -> None:
@@ -95,9 +97,10 @@ class Ydl(YoutubeDL):
             "playlistend": job.offset + job.limit,
         }
         self._deadline = job.deadline
+        self.meter = Meter(self.meter.limits)
         self.cookiejar.restore(job.cookies)
         for handler in self._request_director.handlers.values():
-            handler.begin(job.deadline)
+            handler.begin(job.deadline, self.meter)
 
     def end(self) -> None:
         """End the job: let others have what only one may."""
@@ -120,6 +123,7 @@ class Ydl(YoutubeDL):
 
     def extract_info(self, url: str, download: bool = True, ie_key: str | None = None, *rest: Any, **kw: Any) -> Any:
         """As yt-dlp's, but what this process may not do raises HandOff, and what nobody can, UnsupportedError."""
+        self.meter.enter()
         # yt-dlp would ask all of them in order, and compile 1,750 patterns for it.
         ie_key = ie_key or extractors.index().find(url).ie_key()
         if ie_key == "UnsupportedURL" and extractors.needs_quarantine("Generic"):
@@ -137,6 +141,13 @@ class Ydl(YoutubeDL):
         except HandOff as off:
             off.keep(ie_result, extra_info)
             raise
+
+    def process_video_result(self, info_dict: dict[str, Any], download: bool = True) -> Any:
+        """As yt-dlp's, which takes long to sort and complete what there is too much of."""
+        self.meter.check_video(info_dict)
+        # Nobody is shown these.
+        info_dict.pop("automatic_captions", None)
+        return super().process_video_result(info_dict, download)
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
         """Offer our handlers only."""
@@ -161,7 +172,7 @@ class Ydl(YoutubeDL):
         return info_dict
 
 
-_KEPT = {"cookiejar", "_deadline", "_keeper", "_new", "_request_director"}
+_KEPT = {"cookiejar", "_deadline", "_keeper", "_new", "meter", "_request_director"}
 """What `Ydl.begin` does not make anew."""
 
 

@@ -22,6 +22,7 @@ from yt_dlp.utils import (
     YoutubeDLError,
 )
 
+from sluice.limits import LimitError
 from sluice.messages import clean
 from sluice.sentences import kind_of
 from sluice.transfer import OverdueError
@@ -61,7 +62,7 @@ _CLEAR = (404, 410, 429, 451)  # of these, the ones that mean the same on every 
 
 
 def failure(kind: str, message: str) -> Error:
-    """Return {"kind", "message"}, and `retry_after` where waiting helps."""
+    """Return {"kind", "message"}, and `retry_after` (seconds) where waiting helps."""
     error: Error = {"kind": kind, "message": message}
     if kind == "upstream_blocked":
         error["retry_after"] = RETRY_AFTER
@@ -69,10 +70,16 @@ def failure(kind: str, message: str) -> Error:
 
 
 def classify(error: BaseException) -> Error:
-    """Return the `failure` that an exception from within yt-dlp stands for."""
+    """Return the `failure` that an exception from within yt-dlp stands for; with a `limit`, if one is exceeded."""
     error = _unwrap(error)
     if isinstance(error, OverdueError):
         return failure("extraction_timeout", "The extraction took too long")
+    if isinstance(error, MemoryError):
+        # Only helpers have a bound of their own.
+        said = "The page takes more memory than a process has for it (GENERIC_MEMORY)"
+        return {**failure("limit_exceeded", said), "limit": "memory"}
+    if isinstance(error, LimitError):
+        return {**failure("limit_exceeded", str(error)), "limit": error.limit}
     # An UnsupportedError's text is the URL.
     said = (
         "No extractor takes this URL"
@@ -93,7 +100,7 @@ def classify(error: BaseException) -> Error:
         return failure(kind, said or _FAILED)
     if isinstance(error, YoutubeDLError):
         return failure("extraction_failed", said or _FAILED)
-    if isinstance(error, Exception) and not isinstance(error, MemoryError):
+    if isinstance(error, Exception):
         # A bug of an extractor, or a page that it doesn't expect: its text is for its authors.
         return failure("extraction_failed", f"The extractor failed on this page ({type(error).__name__})")
     return failure("internal", f"The extraction was broken off ({type(error).__name__})")
@@ -153,8 +160,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _http(error: HTTPError) -> Error:
     said = f"The site answered HTTP {error.status}"
-    if error.redirect_loop:
-        return failure("upstream_error", "The site redirects in a circle")
     if error.status in _STATUS:
         return failure(_STATUS[error.status], said)
     return failure("upstream_error" if error.status >= 500 else "extraction_failed", said)

@@ -1,8 +1,8 @@
 """The ways out that yt-dlp is offered: requests, curl_cffi and websockets, never urllib (it speaks ftp and file).
 
 All three take the one proxy of the settings, whatever a page, an extractor or the environment says, and trust the one
-bundle of roots (trust.py). None of them waits past the end of its job, and what they keep from one job to the next is
-connections alone.
+bundle of roots (trust.py). None of them waits past the end of its job, nor goes beyond its limits (limits.py), and what
+they keep from one job to the next is connections alone.
 """
 
 import contextlib
@@ -18,7 +18,8 @@ import urllib3.connectionpool
 from curl_cffi.const import CurlOpt
 from yt_dlp.networking import _curlcffi, _requests, _websockets
 
-from sluice import trust
+from sluice import bounded, trust
+from sluice.limits import Meter
 from sluice.transfer import Multi, OverdueError, Session, may_break_off
 
 
@@ -28,18 +29,24 @@ class _Kept:
     proxies: dict[str, str | None]
     deadline: float | None = None
     """When the present job ends, as time.monotonic() tells it."""
+    meter: Meter
+    """What the present job has used of its limits."""
 
-    def begin(self, deadline: float | None) -> None:
+    def begin(self, deadline: float | None, meter: Meter) -> None:
         """Take a new job, with no HTTP session that has another cookie jar than this handler's.
 
         An extractor may have brought one of its own, and curl_cffi makes one for requests with a header `Cookie`.
         """
-        self.deadline = deadline
+        self.deadline, self.meter = deadline, meter
         instances = getattr(self, "_InstanceStoreMixin__instances", [])
         for made_for, instance in instances[:]:
             if made_for["cookiejar"] is not self.cookiejar:  # type: ignore[attr-defined]
                 instances.remove((made_for, instance))
                 self._close_instance(instance)  # type: ignore[attr-defined]
+
+    def _send(self, request: Any) -> Any:
+        self.meter.add("requests")
+        return super()._send(request)  # type: ignore[misc]
 
     def _get_proxies(self, _request: object) -> dict[str, str | None]:
         # A header `Ytdl-request-proxy`, or a request's own `proxies`, would take a request past the proxy.
@@ -56,6 +63,28 @@ class _Kept:
 class RequestsRH(_Kept, _requests.RequestsRH):
     """The ordinary handler."""
 
+    _redirects = 0
+    """Of the present request."""
+
+    def _send(self, request: Any) -> Any:
+        self._redirects = 0
+        return super()._send(request)
+
+    def _create_instance(self, cookiejar: Any, legacy_ssl_support: Any = None) -> Any:
+        session = super()._create_instance(cookiejar, legacy_ssl_support)
+        # Called before anybody reads the answer's body: requests itself reads those of redirects.
+        session.hooks["response"] = [self._answered]
+        # Out of the way: it is counted here.
+        session.max_redirects = self.meter.limits.redirects + 1
+        return session
+
+    def _answered(self, response: Any, *_: Any, **__: Any) -> None:
+        response.raw.page = self.meter.page()
+        if response.is_redirect:
+            self._redirects += 1
+            self.meter.check("redirects", self._redirects)
+            self.meter.add("requests")
+
     def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> ssl.SSLContext:
         legacy = self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
         return trust.context(bool(legacy))
@@ -63,6 +92,11 @@ class RequestsRH(_Kept, _requests.RequestsRH):
 
 class WebsocketsRH(_Kept, _websockets.WebsocketsRH):
     """For wss: pages. It knows SOCKS proxies only, so with an HTTP proxy its requests are refused."""
+
+    def _send(self, request: Any) -> Any:
+        websocket = super()._send(request)
+        websocket.page = self.meter.page()
+        return websocket
 
 
 class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
@@ -77,10 +111,10 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
             # A path is obeyed; True means "as the environment says", which was found out by measurement.
             self.verify = trust.beside_folder()
 
-    def begin(self, deadline: float | None) -> None:
+    def begin(self, deadline: float | None, meter: Meter) -> None:
         """As told; and libcurl's waits end with the job, too."""
-        super().begin(deadline)
-        self._multi.begin_job(deadline)
+        super().begin(deadline, meter)
+        self._multi.begin_job(deadline, meter)
 
     def _create_instance(self, cookiejar: Any = None) -> Any:
         # libcurl reads http_proxy and no_proxy by itself; an empty string switches that off.
@@ -159,6 +193,7 @@ _open: dict[int, weakref.WeakSet[_Grip]] = {}
 
 urllib3.connectionpool.HTTPConnectionPool.ConnectionCls = _Connection
 urllib3.connectionpool.HTTPSConnectionPool.ConnectionCls = _TLSConnection
+bounded.install()
 
 
 def shut(thread: int) -> bool:

@@ -11,17 +11,14 @@ from typing import Any
 
 from sluice.choose import choose, is_unplayable
 from sluice.cookies import cookies_for
-from sluice.engine import MAX_ENTRIES, Ydl
+from sluice.engine import Ydl
 from sluice.expiry import expiry
 from sluice.values import count, integer, number, text, texts, web_url
 
 Json = dict[str, Any]
 Convert = Callable[[Any], Any]
 
-MAX_FORMATS = 500
-MAX_IMAGES = 100
 _MAX_HEADERS = 32
-_MAX_SUBTITLES = 500  # languages
 _MAX_KEY = 200  # characters of a format's id or a language: they go into tokens
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, section 5.1
@@ -93,12 +90,12 @@ def project(ydl: Ydl, info: Json) -> Json:
     A playlist has `entries`, those of them that have a page, and `playlist_count` where yt-dlp knows how many there are
     in all; anything else has `formats`, best first, and `default` when one of them plays everywhere.
     A photo post has `images`, and in `formats` its sound, if there is one.
-    `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError.
+    `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError and LimitError.
     """
     result = _fields(info, _INFO)
     if info.get("_type") in ("playlist", "multi_video"):
         result["kind"] = "playlist"
-        entries = (_entry(entry) for entry in (info.get("entries") or ())[:MAX_ENTRIES] if entry)
+        entries = (_entry(entry) for entry in (info.get("entries") or ())[: ydl.meter.limits.entries] if entry)
         result["entries"] = [entry for entry in entries if "url" in entry]
         result.update(_fields(info, {"playlist_count": count}))
     else:
@@ -129,7 +126,7 @@ def _add_post(ydl: Ydl, info: Json, result: Json) -> None:
 
     images = [
         {**link(url), **_fields(image, {"width": count, "height": count})}
-        for image in (post.get("images") or ())[:MAX_IMAGES]
+        for image in (post.get("images") or ())
         if (url := web_url(image.get("url")))
     ]
     avatars = {size: link(url) for size, given in (post.get("avatars") or {}).items() if (url := web_url(given))}
@@ -148,7 +145,7 @@ def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
         raise NoFormatsError("No video formats found")
     family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
     # yt-dlp sorts from worst to best.
-    formats = [_format(ydl, form, family) for form in reversed(free[-MAX_FORMATS:])]
+    formats = [_format(ydl, form, family) for form in reversed(free)]
     result["formats"] = formats
     if "images" in result:
         result["kind"] = "photos"
@@ -170,7 +167,13 @@ def _fields(source: Mapping[str, Any], table: Mapping[str, Convert]) -> Json:
 
 
 def _link(ydl: Ydl, url: str, headers: Mapping[str, Any] | None) -> Json:
-    return {"url": url, "http_headers": _headers(headers or {}), "cookies": cookies_for(ydl.cookiejar, url)}
+    link: Json = {"url": url, "http_headers": _headers(headers or {}), "cookies": cookies_for(ydl.cookiejar, url)}
+    # Before it is written: one cookie may be that of a thousand links.
+    ydl.meter.add(
+        "result_bytes",
+        len(url) + sum(map(len, link["http_headers"].values())) + sum(len(item["value"]) for item in link["cookies"]),
+    )
+    return link
 
 
 def _headers(headers: Mapping[Any, Any]) -> dict[str, str]:
@@ -189,7 +192,9 @@ def _headers(headers: Mapping[Any, Any]) -> dict[str, str]:
 def _format(ydl: Ydl, form: Json, family: bool) -> Json:
     url = str(form["url"]).encode("utf-8", "replace").decode()
     result = _link(ydl, url, form.get("http_headers"))
-    result.update(_fields(form, _FORMAT))
+    about = _fields(form, _FORMAT)
+    ydl.meter.add("result_bytes", sum(len(value) for value in about.values() if isinstance(value, str)))
+    result.update(about)
     result["single"] = (
         form.get("protocol") in ("http", "https") and not form.get("fragments") and web_url(form["url"]) is not None
     )
@@ -222,7 +227,7 @@ def _thumbnail(ydl: Ydl, info: Json) -> Json | None:
 def _subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
     """Return manual subtitles that are one file each; automatic ones are left out."""
     result: dict[str, list[Json]] = {}
-    for language, several in list((info.get("subtitles") or {}).items())[:_MAX_SUBTITLES]:
+    for language, several in (info.get("subtitles") or {}).items():
         links = list(_subtitle_links(ydl, info, several))
         key = text(language)
         if links and key and len(key) <= _MAX_KEY:

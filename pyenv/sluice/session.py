@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import platform
+import sys
 import threading
 import time
 import traceback
@@ -12,11 +13,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, extractors, handlers, handoff, trust
+from sluice import engine, extractors, handlers, handoff, manifests, trust
 from sluice.cookies import CookieFile
-from sluice.engine import MAX_ENTRIES, Job, Settings, Ydl
+from sluice.engine import Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
 from sluice.handoff import HandOff
+from sluice.limits import LimitError, Limits, Meter
 from sluice.log import Log
 from sluice.project import NoFormatsError, project
 from sluice.selector import BadSelectorError, Selector, UnavailableError
@@ -35,15 +37,18 @@ def start(config_json: str) -> str:
     """Prepare the process; call once, on the main thread, before any `Session`.
 
     Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "any_host"?:
-    whether extractors that take pages of any host may run here}; returns {"python": "3.11.2", "yt_dlp": "2026.10.26",
-    "extractors": n}. Raises ValueError, with a sentence for the operator, when the CA file can't be used. Output
-    streams of Python go nowhere afterwards.
+    whether extractors that take pages of any host may run here, "limits"?: {"page_bytes": n, ...} (see `Limits`)};
+    returns {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the
+    operator, when the CA file can't be used. Output streams of Python go nowhere afterwards.
     """
     global _state
     config = json.loads(config_json)
     trust.install(config.get("ca_file"))
-    settings = Settings(config.get("proxy"), float(config["socket_timeout"]))
+    limits = Limits.from_json(config.get("limits"))
+    settings = Settings(config.get("proxy"), float(config["socket_timeout"]), limits)
     count = extractors.prepare(config.get("any_host", False))
+    manifests.install(limits)
+    sys.setrecursionlimit(limits.depth)
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
     return _dump(
@@ -85,9 +90,9 @@ class Session:
 
         `options_json`: {"timeout": seconds, "verbose"?: whether the log is to be whole, "offset"?, "limit"?: of a
         playlist's entries}. Returns {"ok": Extraction, "log": [[LEVEL, text], ...]} (see `project` and `Log`) or
-        {"error": {"kind": CODE, "message": text, "retry_after"?: seconds}, "log": [...]}. An `internal` error has a
-        `trace` for the log. {"hand_off": state, "log": [...]} where only an extractor that takes any host can go on:
-        `state` is for `resume`, in a process that may run those.
+        {"error": {"kind": CODE, "message": text, "retry_after"?: seconds, "limit"?: which}, "log": [...]}. An
+        `internal` error has a `trace` for the log. {"hand_off": state, "log": [...]} where only an extractor that takes
+        any host can go on: `state` is for `resume`, in a process that may run those.
         """
         refused = _refuse(url)
         if refused:
@@ -146,15 +151,19 @@ class Session:
         return _answer(lambda: self._done(url, options, work, log), log)
 
     def _done(self, url: str, options: dict[str, Any], work: Callable[[Ydl], Any], log: Log) -> dict[str, Any]:
+        settings, file = _started()
+        cookies = file.cookies()
         deadline = time.monotonic() + options["timeout"] if "timeout" in options else None
-        cookies = _started()[1].cookies()
-        ydl = self._begin(Job(cookies, log, deadline, options.get("offset", 0), options.get("limit", MAX_ENTRIES)))
+        limit = min(options.get("limit", settings.limits.entries), settings.limits.entries)
+        ydl = self._begin(Job(cookies, log, deadline, options.get("offset", 0), limit))
         self._whole = False
         answer: dict[str, Any]
         try:
             info = work(ydl)
         except HandOff as off:
             answer = {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies))}
+        except RecursionError:
+            return {"error": classify(LimitError("depth", ydl.meter.limits))}
         except Exception as error:
             answer = {"error": classify(error)}
         # SystemExit, and what a deadline throws into a thread.
@@ -183,6 +192,8 @@ def _projected(ydl: Ydl, info: dict[str, Any] | None) -> dict[str, Any]:
         return {"ok": project(ydl, info)}
     except NoFormatsError as error:
         return {"error": failure("extraction_failed", str(error))}
+    except LimitError as error:
+        return {"error": classify(error)}
 
 
 @functools.cache
@@ -203,12 +214,24 @@ def _answer(work: Callable[[], dict[str, Any]], log: Log | None = None) -> str:
         result = work()
         if log is not None:
             result["log"] = log.records
-        return _dump(result)
+        return _crossing(_dump(result))
+    except MemoryError as error:
+        return _dump({"error": classify(error), "log": []})
     # Anything that gets here is a bug of this package; its text could hold anything, so only its class and place are
     # told, and the place to the log alone.
     except BaseException as error:
         failed = failure("internal", f"The extraction broke ({type(error).__name__})")
         return _dump({"error": {**failed, "trace": _trace(error)}, "log": []})
+
+
+def _crossing(text: str) -> str:
+    """Return what may go to Rust. Its size is in bytes, which are as many as characters in most languages."""
+    meter = Meter(_started()[0].limits)
+    try:
+        meter.check("result_bytes", len(text) if text.isascii() else len(text.encode()))
+    except LimitError as error:
+        return _dump({"error": classify(error), "log": []})
+    return text
 
 
 def _trace(error: BaseException) -> str:

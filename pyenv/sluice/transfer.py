@@ -13,17 +13,25 @@ from collections.abc import Callable
 from typing import Any
 
 import curl_cffi.requests
-from curl_cffi import Curl, CurlError, CurlMOpt, CurlOpt
+from curl_cffi import Curl, CurlECode, CurlError, CurlMOpt, CurlOpt
 from curl_cffi._wrapper import ffi, lib
 from curl_cffi.requests.exceptions import RequestException, code2error
 from curl_cffi.requests.streams import STREAM_END
 from curl_cffi.requests.utils import set_curl_options
+
+from sluice.limits import LimitError, Meter
 
 _SLICE = 0.25
 """Seconds that a wait for the network lasts at most without a look at whether the job should stop."""
 
 _MAX_CONNECTIONS = 6
 """Connections that a session keeps: a page needs one or two, to as many hosts."""
+
+_MAX_UNREAD = 256 << 10
+"""Bytes that an answer which nobody waits for may gather while another one is read."""
+
+_PAUSE, _CONTINUE = 0x10000001, 0  # CURL_WRITEFUNC_PAUSE, CURLPAUSE_CONT, curl/curl.h
+_REFUSE = 0xFFFFFFFF  # CURL_WRITEFUNC_ERROR
 
 # For websockets, which nothing here opens by curl_cffi: 128 KiB with every handle.
 Curl._WS_RECV_BUFFER_SIZE = 1
@@ -79,13 +87,17 @@ class Multi:
         self._transfers: dict[Any, Transfer] = {}
         self.deadline: float | None = None
         """When the present job ends, as time.monotonic() tells it."""
+        self.meter = Meter()
+        """What the present job has used of its limits."""
+        self.awaited: Transfer | None = None
+        """Whose bytes are waited for."""
         lib.curl_multi_setopt(self._handle, CurlMOpt.MAXCONNECTS, ffi.new("long *", _MAX_CONNECTIONS))
 
-    def begin_job(self, deadline: float | None) -> None:
-        """Drop what an earlier job has left unread, and note when this one ends."""
+    def begin_job(self, deadline: float | None, meter: Meter) -> None:
+        """Drop what an earlier job has left unread, and note when this one ends, and what it may use."""
         for transfer in list(self._transfers.values()):
             transfer.result()
-        self.deadline = deadline
+        self.deadline, self.meter, self.awaited = deadline, meter, None
 
     @_whole
     def begin(self, curl: Curl, transfer: "Transfer") -> None:
@@ -143,14 +155,28 @@ class Transfer:
         self._multi = multi
         self._curl = curl
         self._chunks: list[Any] = []
+        self._unread = 0
+        self._paused = False
         self._code: int | None = None
+        self._page = multi.meter.page()
+        self._over: LimitError | None = None
 
     def is_idle(self) -> bool:
         """Whether nothing has come since the last `get`."""
         return not self._chunks and self._code is None
 
     def add(self, chunk: bytes) -> int:
-        """Take a piece of the body from libcurl."""
+        """Take a piece of the body from libcurl, decoded; or tell it to wait, or that this is too much."""
+        if self._unread >= _MAX_UNREAD and self._multi.awaited is not self:
+            self._paused = True
+            return _PAUSE
+        try:
+            self._page.add(len(chunk))
+        # Not to be raised through C.
+        except LimitError as error:
+            self._over = error
+            return _REFUSE
+        self._unread += len(chunk)
         self._chunks.append(chunk)
         return len(chunk)
 
@@ -159,9 +185,16 @@ class Transfer:
         self._code = code
 
     def wait(self) -> None:
-        """Wait for the first piece of the body, or the end."""
+        """Wait for the first piece of the body, or the end. Raises LimitError."""
+        self._multi.awaited = self
+        if self._paused:
+            self._paused = False
+            # What it brings on comes by `finish`.
+            lib.curl_easy_pause(self._curl._curl, _CONTINUE)
         while self.is_idle():
             self._multi.step(self)
+        if self._over is not None:
+            raise self._over
 
     def get(self) -> Any:
         """Return what has come of the body since the last time, an exception of curl_cffi, or STREAM_END."""
@@ -170,7 +203,7 @@ class Transfer:
         if not self._chunks:
             return self._error() or STREAM_END
         # In one piece: yt-dlp puts them together by copying all that it has, for each.
-        chunks, self._chunks = self._chunks, []
+        chunks, self._chunks, self._unread = self._chunks, [], 0
         return b"".join(chunks)
 
     def check(self, response: Any) -> None:
@@ -184,6 +217,8 @@ class Transfer:
     def _error(self) -> Any:
         if not self._code:
             return None
+        if self._code == CurlECode.TOO_MANY_REDIRECTS:
+            self._multi.meter.raise_over("redirects")
         error: Any = self._curl._get_error(self._code, "perform")
         return code2error(error.code, str(error))(str(error), error.code)
 
@@ -215,7 +250,7 @@ class Session(curl_cffi.requests.Session):  # type: ignore[misc]  # untyped, to 
             headers_list=[None, headers],
             cookies_list=[self._cookies, None],
             timeout=asked.get("timeout"),
-            max_redirects=asked["max_redirects"],
+            max_redirects=self._multi.meter.limits.redirects,
             proxies_list=[None, None],
             verify_list=[True, asked.get("verify")],
             accept_encoding="gzip, deflate, br",
@@ -234,6 +269,7 @@ class Session(curl_cffi.requests.Session):  # type: ignore[misc]  # untyped, to 
             response = self._parsed(transfer, curl, head)
             response.request = request
             transfer.check(response)
+            self._multi.meter.add("requests", response.redirect_count)
         except BaseException:
             self._multi.end(curl)
             curl.close()

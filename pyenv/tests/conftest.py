@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import trustme
 
 import sluice
 from sluice import trust
+from sluice.limits import Limits
 
 Fault = Callable[[ssl.SSLSocket], None]
 
@@ -210,3 +212,32 @@ def failed(session: sluice.Session, url: str) -> dict[str, object]:
         assert_clean(text)
     assert error.get("retry_after") == (60 if error["kind"] == "upstream_blocked" else None)
     return error
+
+
+SITE = "https://www.example.org/"
+
+
+@pytest.fixture
+def ran(start, monkeypatch):
+    """Run something in the place of an extractor, under limits; gives the whole answer."""
+
+    def ran(call, **limits):
+        session = start(limits=limits)
+        monkeypatch.setattr("yt_dlp.extractor.tiktok.TikTokIE._real_extract", lambda ie, _url: call(ie))
+        return json.loads(session.extract(VIDEO, "{}"))
+
+    yield ran
+    sys.setrecursionlimit(Limits.depth)
+
+
+def exceeded(answer, limit, value):
+    error = answer["error"]
+    assert (error["kind"], error["limit"]) == ("limit_exceeded", limit), error
+    assert str(value) in error["message"]
+    assert f"(MAX_{limit.upper()})" in error["message"]
+    assert_clean(error["message"])
+
+
+def found(**more):
+    formats = [{"format_id": "a", "url": f"{SITE}a.mp4", "ext": "mp4"}]
+    return {"id": "1", "title": "x", "formats": formats, **more}

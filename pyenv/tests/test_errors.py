@@ -68,7 +68,7 @@ def wrapped(error):
         (ExtractorError("x", cause=KeyError("404")), "extraction_failed"),
         (FileNotFoundError("/home/x"), "extraction_failed"),
         (RecursionError(), "extraction_failed"),
-        (MemoryError(), "internal"),
+        (MemoryError(), "limit_exceeded"),
         (DownloadError("ERROR: words"), "extraction_failed"),
     ],
 )

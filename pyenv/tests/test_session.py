@@ -154,13 +154,17 @@ def test_refused_urls_fetch_nothing(start, stage, url, kind):
 
 def test_any_exception_is_an_answer(start, monkeypatch):
     session = start()
-    for exception in (SystemExit(1), KeyboardInterrupt(), MemoryError()):
+    for exception, kind in (
+        (SystemExit(1), "internal"),
+        (KeyboardInterrupt(), "internal"),
+        (MemoryError(), "limit_exceeded"),
+    ):
 
         def broken(*_args, _exception=exception, **_kwargs):
             raise _exception
 
         monkeypatch.setattr("yt_dlp.extractor.tiktok.TikTokIE._real_extract", broken)
-        assert extract(session)["error"]["kind"] == "internal"
+        assert extract(session)["error"]["kind"] == kind
 
     def bug(*_args, **_kwargs):
         raise TypeError("a secret at /home/someone/x.py")

@@ -69,6 +69,8 @@ codes! {
     NotLive = "not_live", 409, "The broadcast is not live";
     /// Anything else that yt-dlp raised.
     ExtractionFailed = "extraction_failed", 502, "The extraction failed";
+    /// What the page holds or needs is more than the settings allow.
+    LimitExceeded = "limit_exceeded", 502, "The page goes beyond a limit";
     /// The selector matches nothing that can be streamed.
     FormatUnavailable = "format_unavailable", 404, "No such format";
     /// The site refuses this server's address.

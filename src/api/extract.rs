@@ -100,7 +100,7 @@ impl Api {
         layout: Layout,
     ) -> Result<Bytes, ApiError> {
         let template = asked.template()?;
-        let (ask, fresh) = asked.ask()?;
+        let (ask, fresh) = asked.ask(self.extractor.max_entries())?;
         let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
         let chosen = match asked.format.as_deref().filter(|selector| !selector.is_empty()) {
             Some(_) if extracted.extraction.is_playlist() => return Err(no_file_but_entries()),

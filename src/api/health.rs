@@ -1,5 +1,7 @@
 //! `/health`, `/ready` and `/metrics`: for people, load balancers and Prometheus.
 
+use std::collections::BTreeMap;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
 use serde_json::json;
@@ -7,6 +9,7 @@ use serde_json::json;
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
 use super::{Api, extract, links};
+use crate::extract::Limit;
 use crate::telemetry::{self, QuarantineSample, Sample};
 
 /// OpenMetrics 1.0, which Prometheus reads.
@@ -21,6 +24,10 @@ impl Api {
         }
         let stats = self.extractor.stats();
         let versions = self.extractor.versions();
+        let exceeded: BTreeMap<_, _> = Limit::ALL
+            .iter()
+            .map(|limit| (limit.as_str(), self.metrics.limits_exceeded(limit.as_str())))
+            .collect();
         let egress = if self.settings.proxied { "proxy" } else { "direct" };
         let health = json!({
             "status": "ok",
@@ -38,6 +45,7 @@ impl Api {
             })),
             "python_lock": {"longest_ms": self.extractor.longest_hold().as_millis()},
             "streams": self.metrics.streams(),
+            "limits_exceeded": exceeded,
             "rss": telemetry::resident_bytes(),
             "open_files": telemetry::open_files(),
             "egress": egress,

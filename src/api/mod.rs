@@ -204,7 +204,7 @@ impl Api {
             Endpoint::Health => Ok(self.health(&request)),
             Endpoint::Ready => self.ready(),
             Endpoint::Metrics => self.metrics(),
-            Endpoint::OpenApi => Ok(openapi::answer()),
+            Endpoint::OpenApi => Ok(openapi::answer(self.extractor.max_entries())),
         }
     }
 }

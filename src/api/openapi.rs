@@ -1,16 +1,31 @@
 //! `GET /openapi.json`: the description of this interface, kept as a file and held to the code by tests.
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 
 use super::body::{self, Body};
 
 const DESCRIPTION: &str = include_str!("openapi.json");
+/// `MAX_ENTRIES` unless set.
+const DEFAULT_ENTRIES: u32 = 200;
 
-pub(super) fn answer() -> Response<Body> {
-    let mut response = Response::new(body::full(DESCRIPTION));
+/// Of the settings, `MAX_ENTRIES` alone bounds what a request may say.
+pub(super) fn answer(max_entries: u32) -> Response<Body> {
+    let mut response = Response::new(body::full(described(max_entries)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// The file has the default's number.
+fn described(max_entries: u32) -> Bytes {
+    if max_entries == DEFAULT_ENTRIES {
+        return Bytes::from_static(DESCRIPTION.as_bytes());
+    }
+    DESCRIPTION
+        .replace("200 unless told", &format!("{max_entries} unless told"))
+        .replace("\"maximum\": 200\n", &format!("\"maximum\": {max_entries}\n"))
+        .into()
 }
 
 #[cfg(test)]
@@ -80,6 +95,21 @@ mod tests {
             let body = &paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"];
             assert_eq!(body["properties"]["filename"]["maxLength"], MAX_TEMPLATE, "{path}");
         }
+    }
+
+    #[test]
+    fn the_bound_of_a_playlist_is_the_settings() {
+        for entries in [DEFAULT_ENTRIES, 7] {
+            let description: Value = serde_json::from_slice(&described(entries)).unwrap();
+            let path = &description["paths"]["/extract"];
+            let asked = path["get"]["parameters"].as_array().unwrap();
+            let asked = &asked.iter().find(|parameter| parameter["name"] == "limit").unwrap()["schema"];
+            let body = &path["post"]["requestBody"]["content"]["application/json"]["schema"];
+            for schema in [asked, &body["properties"]["limit"]] {
+                assert_eq!((&schema["minimum"], &schema["maximum"]), (&1.into(), &entries.into()));
+            }
+        }
+        assert_eq!(String::from_utf8_lossy(&described(7)).matches("7 unless told").count(), 2);
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Api {
             None => {
                 let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
                 let fresh = parameter(&request, "fresh").is_some_and(|text| is_set(&text));
-                let ask = Ask::new(page(Some(&url))?);
+                let ask = self.extractor.whole(page(Some(&url))?);
                 self.behind_page(&ask, fresh, parameter(&request, "format"), template).await?
             }
         };
@@ -61,7 +61,7 @@ impl Api {
             return Ok((Origin { page, item, link }, filename));
         }
         // The link did not fit into the token, or the name asks for what only the page says: have it again.
-        let ask = Ask::new(PageUrl::parse(&page)?);
+        let ask = self.extractor.whole(PageUrl::parse(&page)?);
         let found = self.extractor.extract(&ask, false).await?;
         let extraction = &found.extracted.extraction;
         let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;

@@ -28,7 +28,7 @@ impl Api {
         let base_url = self.settings.links.base_url(&request);
         let asked: ExtractRequest = request::json(request).await?;
         let template = asked.template()?;
-        let (ask, fresh) = asked.ask()?;
+        let (ask, fresh) = asked.ask(self.extractor.max_entries())?;
         if !ask.page.is_within(&DOMAINS) {
             let detail = "this endpoint takes TikTok and Douyin pages; /extract takes all others";
             return Err(ApiError::new(Code::UnsupportedUrl, detail));

@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::table::{self, TABLE};
 use crate::api::ExtractRequest;
-use crate::extract::{MAX_ENTRIES, quarantine};
+use crate::extract::quarantine;
 
 const EXTRACT: &str = "extract";
 /// Log level of a command whose output is for programs.
@@ -62,7 +62,7 @@ fn extract() -> Command {
         .arg(text("format", "SELECTOR").short('f').help("Only the formats that yt-dlp's selector picks"))
         .arg(text("filename", "TEMPLATE").help("Names of the files, as yt-dlp's output templates"))
         .arg(number("offset").help("Of a playlist: how many entries to leave out at its beginning"))
-        .arg(number("limit").help(format!("Of a playlist: most entries [default: {MAX_ENTRIES}]")))
+        .arg(number("limit").help("Of a playlist: most entries; unset, MAX_ENTRIES"))
 }
 
 /// What the command line asks for.

@@ -34,6 +34,11 @@ fn defaults_are_the_contracts() {
     assert_eq!(settings.extract.max_queue, 200);
     assert_eq!(settings.extract.timeout.as_secs(), 30);
     assert_eq!(settings.relay.idle.as_secs(), 120);
+    let limits = &settings.extract.limits;
+    assert_eq!((limits.page_bytes, limits.job_bytes, limits.result_bytes), (16 << 20, 64 << 20, 8 << 20));
+    assert_eq!((limits.formats, limits.fragments, limits.job_fragments), (1000, 50_000, 200_000));
+    assert_eq!((limits.images, limits.subtitles, limits.entries), (1000, 2000, 200));
+    assert_eq!((limits.requests, limits.redirects, limits.handoffs, limits.depth), (40, 10, 10, 1000));
     assert_eq!(settings.relay.buffer, 32768);
     assert_eq!(settings.tickets.ttl.as_secs(), 21600);
     assert_eq!(settings.tickets.keys.len(), 1);
@@ -72,6 +77,9 @@ fn every_bad_value_is_named_at_once_and_no_secret_is_shown() {
         ("YTDLP_TIMEOUT", "1.5"),
         ("DOWNLOAD_TIMEOUT", "0"),
         ("STREAM_BUFFER", "1"),
+        ("MAX_PAGE_BYTES", "1"),
+        ("MAX_REQUESTS", "0"),
+        ("MAX_DEPTH", "100"),
         ("PROXY", "http://user:hushhush@proxy/path"),
         ("CA_FILE", "/nowhere/ca.pem"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),

@@ -169,7 +169,10 @@ fn life(extraction: &Extraction, ttl: Duration) -> Duration {
 fn is_definite(error: &ExtractError) -> bool {
     use PageErrorKind::*;
     let ExtractError::Page(error) = error else { return false };
-    matches!(error.kind, NotFound | Private | LoginRequired | GeoRestricted | AgeRestricted | UnsupportedUrl)
+    matches!(
+        error.kind,
+        NotFound | Private | LoginRequired | GeoRestricted | AgeRestricted | UnsupportedUrl | LimitExceeded
+    )
 }
 
 #[cfg(test)]

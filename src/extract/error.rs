@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::Limit;
+
 /// What `pyenv/sluice/errors.py` makes of an exception. The names are the contract's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +36,8 @@ pub enum PageErrorKind {
     UpstreamTimeout,
     /// The time for the extraction is over.
     ExtractionTimeout,
+    /// The page goes beyond one of [`Limits`](super::Limits).
+    LimitExceeded,
     /// Our Python code failed.
     Internal,
 }
@@ -51,11 +55,14 @@ pub struct PageError {
     /// Seconds after which another try may do.
     #[serde(default)]
     pub retry_after: Option<u32>,
+    /// Of [`PageErrorKind::LimitExceeded`]: which.
+    #[serde(default)]
+    pub limit: Option<Limit>,
 }
 
 impl PageError {
     fn new(kind: PageErrorKind, message: &str) -> Self {
-        Self { kind, message: message.to_owned(), trace: None, retry_after: None }
+        Self { kind, message: message.to_owned(), trace: None, retry_after: None, limit: None }
     }
 
     /// Only an extractor takes the page which takes any host, and those are switched off.

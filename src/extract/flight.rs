@@ -100,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_breaks_strands_nobody() {
         let flights = Flights::<()>::default();
-        let ask = Ask::new(PageUrl::parse("https://a.example/").unwrap());
+        let ask = Ask { page: PageUrl::parse("https://a.example/").unwrap(), offset: 0, limit: 1 };
         let (aboard, new) = flights.board(&ask);
         drop(flights.guard(&ask, &new.unwrap()));
         assert!(matches!(aboard.landed().await, Some(Err(ExtractError::Bug(_)))));
@@ -110,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_flight_is_abandoned_only_while_nobody_is_aboard() {
         let flights = Flights::<()>::default();
-        let ask = Ask::new(PageUrl::parse("https://a.example/").unwrap());
+        let ask = Ask { page: PageUrl::parse("https://a.example/").unwrap(), offset: 0, limit: 1 };
         let (first, new) = flights.board(&ask);
         let announce = new.unwrap();
         assert!(!flights.abandon(&ask, &announce, || true), "somebody is aboard");

@@ -10,13 +10,18 @@ use super::cache::{Outcome, Wanted};
 use super::flight::Announce;
 use super::pool::{Answer, Call, Pending, Priority, Refused};
 use super::quarantine::{self, Job};
-use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, bug, work};
+use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, PageUrl, bug, work};
 
 impl<S: Send + Sync + 'static> Inner<S> {
+    /// What has no parts is known as this, whatever part of it was asked for.
+    pub(super) fn whole(&self, page: PageUrl) -> Ask {
+        Ask { page, offset: 0, limit: self.max_entries }
+    }
+
     pub(super) fn known(&self, ask: &Ask, wanted: Wanted) -> Option<Outcome<S>> {
         // What is no playlist has no parts.
         let whole = || {
-            let outcome = self.cache.get(&Ask::new(ask.page.clone()), wanted)?;
+            let outcome = self.cache.get(&self.whole(ask.page.clone()), wanted)?;
             outcome.as_ref().is_ok_and(|known| !known.extraction.is_playlist()).then_some(outcome)
         };
         let outcome = self.cache.get(ask, wanted).or_else(whole)?;
@@ -45,8 +50,11 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
             self.metrics.extraction(outcome.as_ref().err().map(ExtractError::label), started.elapsed());
         }
+        if let Err(ExtractError::Page(PageError { limit: Some(limit), .. })) = &outcome {
+            self.metrics.limit_exceeded(limit.as_str());
+        }
         let has_parts = outcome.as_ref().is_ok_and(|known| known.extraction.is_playlist());
-        let question = if has_parts || outcome.is_err() { ask.clone() } else { Ask::new(ask.page.clone()) };
+        let question = if has_parts || outcome.is_err() { ask.clone() } else { self.whole(ask.page.clone()) };
         self.cache.put(question, wanted, &outcome);
         crash.disarm();
         self.flights.land(&ask, &announce, outcome);

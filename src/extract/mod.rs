@@ -4,6 +4,7 @@ mod cache;
 mod error;
 mod flight;
 mod fly;
+mod limits;
 mod page;
 mod pool;
 mod pulse;
@@ -28,6 +29,7 @@ use cache::{Cache, Wanted};
 pub use cache::{CacheSettings, Extracted};
 pub use error::{ExtractError, PageError, PageErrorKind};
 use flight::Flights;
+pub use limits::{Limit, Limits};
 pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
 use pool::{Call, Pool, Priority};
@@ -36,12 +38,6 @@ use python::Interpreter;
 use quarantine::Quarantine;
 pub use quarantine::QuarantineStats;
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
-
-/// Most entries of a playlist in one answer.
-pub const MAX_ENTRIES: u32 = 200;
-
-/// Most bytes of a message between the server and a helper.
-const MESSAGE_LIMIT: usize = 10 << 20;
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
@@ -54,6 +50,8 @@ pub struct Settings {
     pub max_queue: usize,
     /// One extraction, answered by then.
     pub timeout: Duration,
+    /// How much of everything one may take.
+    pub limits: Limits,
     /// What is remembered.
     pub cache: CacheSettings,
     /// Proxy that yt-dlp's traffic leaves through.
@@ -84,6 +82,7 @@ impl Settings {
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
+            "limits": self.limits,
         })
         .to_string()
     }
@@ -93,7 +92,8 @@ impl Settings {
             workers: generic.workers,
             max_queue: self.max_queue,
             memory: generic.memory,
-            message_limit: MESSAGE_LIMIT,
+            // Python's texts, in JSON once more, and what it logs.
+            message_limit: 2 * usize::try_from(self.limits.result_bytes).unwrap_or(usize::MAX >> 2) + (2 << 20),
             pyenv: self.pyenv.clone(),
             python_config: self.python_config(true),
         }
@@ -118,15 +118,8 @@ pub struct Ask {
     pub page: PageUrl,
     /// Of a playlist: how many entries are left out at its beginning.
     pub offset: u32,
-    /// Of a playlist: most entries, from 1 to [`MAX_ENTRIES`].
+    /// Of a playlist: most entries, from 1 to [`Limits::entries`].
     pub limit: u32,
-}
-
-impl Ask {
-    /// A page, and of a playlist its first entries.
-    pub fn new(page: PageUrl) -> Self {
-        Self { page, offset: 0, limit: MAX_ENTRIES }
-    }
 }
 
 /// An answer.
@@ -152,6 +145,7 @@ struct Inner<S> {
     seal: Seal<S>,
     numbers: AtomicU64,
     timeout: Duration,
+    max_entries: u32,
     versions: Versions,
     metrics: Arc<Metrics>,
 }
@@ -187,9 +181,20 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             seal,
             numbers: AtomicU64::new(0),
             timeout: settings.timeout,
+            max_entries: settings.limits.entries,
             versions,
             metrics,
         })))
+    }
+
+    /// To ask for a page, and of a playlist its first entries.
+    pub fn whole(&self, page: PageUrl) -> Ask {
+        self.0.whole(page)
+    }
+
+    /// Most entries of a playlist in one answer.
+    pub fn max_entries(&self) -> u32 {
+        self.0.max_entries
     }
 
     /// What a page holds; `fresh` asks the site even where that is known.
@@ -199,7 +204,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
 
     /// The link that an item of a page has now, ahead of new jobs: what it had before does not work any more.
     pub async fn renew(&self, page: &str, item: &Item) -> Result<Link, RenewError> {
-        let ask = Ask::new(PageUrl::parse(page)?);
+        let ask = self.whole(PageUrl::parse(page)?);
         let found = self.find(&ask, Wanted::Renewed).await?;
         found.extracted.extraction.link(item).cloned().ok_or(RenewError::Gone)
     }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod cache;
+mod caps;
 mod deadlines;
 mod flight;
 mod isolation;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::api::error::{ApiError, Code};
 use crate::api::filename::Template;
 use crate::api::request::parameter;
-use crate::extract::{Ask, MAX_ENTRIES, PageUrl};
+use crate::extract::{Ask, PageUrl};
 
 /// Farthest entry of a playlist that an answer can begin at: yt-dlp fetches what lies before it, too.
 const MAX_OFFSET: u32 = 10_000;
@@ -76,11 +76,11 @@ impl ExtractRequest {
         })
     }
 
-    /// The page, and whether the site is to be asked again.
-    pub(in crate::api) fn ask(&self) -> Result<(Ask, bool), ApiError> {
-        let limit = self.limit.unwrap_or(MAX_ENTRIES);
-        if !(1..=MAX_ENTRIES).contains(&limit) {
-            return Err(ApiError::new(Code::BadRequest, format!("`limit` is from 1 to {MAX_ENTRIES}")));
+    /// The page, and whether the site is to be asked again; of a playlist at most `max_entries`.
+    pub(in crate::api) fn ask(&self, max_entries: u32) -> Result<(Ask, bool), ApiError> {
+        let limit = self.limit.unwrap_or(max_entries);
+        if !(1..=max_entries).contains(&limit) {
+            return Err(ApiError::new(Code::BadRequest, format!("`limit` is from 1 to {max_entries}")));
         }
         let offset = self.offset.unwrap_or(0);
         if offset > MAX_OFFSET {
