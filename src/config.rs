@@ -223,6 +223,7 @@ impl Reader<'_> {
         let settings = extract::GenericSettings {
             workers: self.value("GENERIC_WORKERS", values::number(1, 64)),
             memory: self.value("GENERIC_MEMORY", values::number(64 << 20, 1 << 40)),
+            idle: self.value("GENERIC_IDLE", values::seconds(1, 86_400)),
         };
         on.then_some(settings)
     }

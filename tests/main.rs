@@ -23,6 +23,7 @@ mod names;
 mod operations;
 mod photos;
 mod playlists;
+mod quarantine;
 mod ranges;
 mod resume;
 mod silence;

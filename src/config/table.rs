@@ -40,6 +40,7 @@ settings! {
     "YTDLP_TIMEOUT" SECONDS = "30", "15", "One extraction, answered by then";
     "GENERIC" SWITCH = "on", "off", "Whether pages of sites that no extractor knows are searched for videos, by helper processes";
     "GENERIC_WORKERS" COUNT = "2", "4", "Helper processes at most, one page at a time each";
+    "GENERIC_IDLE" SECONDS = "60", "600", "How long a helper process without a page is kept";
     "GENERIC_MEMORY" BYTES = "167772160", "268435456", "Memory that a helper may have for itself";
     "CACHE_TTL" SECONDS = "300", "60", "How long a page's extraction is remembered at most; 0 for not at all";
     "CACHE_ENTRIES" COUNT = "10000", "1000", "Extractions remembered at most";

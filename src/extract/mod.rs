@@ -71,6 +71,8 @@ pub struct GenericSettings {
     pub workers: usize,
     /// Most bytes of memory that one may have for itself.
     pub memory: u64,
+    /// How long one is kept that nobody needs.
+    pub idle: Duration,
 }
 
 impl Settings {
@@ -92,8 +94,10 @@ impl Settings {
             workers: generic.workers,
             max_queue: self.max_queue,
             memory: generic.memory,
+            idle: generic.idle,
             // Python's texts, in JSON once more, and what it logs.
-            message_limit: 2 * usize::try_from(self.limits.result_bytes).unwrap_or(usize::MAX >> 2) + (2 << 20),
+            message_limit: 2 * usize::try_from(self.limits.result_bytes).unwrap_or(usize::MAX >> 2)
+                + (2 << 20),
             pyenv: self.pyenv.clone(),
             python_config: self.python_config(true),
         }

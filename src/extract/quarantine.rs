@@ -24,8 +24,6 @@ use helper::{Helper, HelperError};
 use inmate::Work;
 pub use inmate::{InmateError, run as obey};
 
-/// How long a seat without a job keeps its helper.
-const IDLE: Duration = Duration::from_secs(60);
 /// How long after its deadline a helper may still come back: most of those that wait for a site do so by themselves.
 const GRACE: Duration = Duration::from_millis(100);
 /// Resident memory from which on a helper is replaced after its job; a fresh one has 60 MB.
@@ -45,6 +43,8 @@ pub struct Settings {
     pub workers: usize,
     /// Most jobs that wait for one.
     pub max_queue: usize,
+    /// How long a helper without a job is kept.
+    pub idle: Duration,
     /// Most bytes of memory of its own that a helper may have.
     pub memory: u64,
     /// Most bytes of a message between the server and a helper.
@@ -253,7 +253,7 @@ impl Seat {
                 state.idle += 1;
             }
             let idle = Idle(&self.shared);
-            let waited = timeout(IDLE, called).await;
+            let waited = timeout(self.shared.settings.idle, called).await;
             drop(idle);
             if waited.is_err() && self.shared.lock().jobs.is_empty() {
                 return None;

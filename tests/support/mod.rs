@@ -5,6 +5,7 @@ pub mod client;
 pub mod film;
 pub mod hostile;
 pub mod log;
+pub mod processes;
 pub mod random;
 pub mod rogue;
 pub mod server;

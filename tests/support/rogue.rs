@@ -40,6 +40,20 @@ impl Rogue {
         format!("https://{HOST}/{deed}/{name}")
     }
 
+    /// Takes Python's package away until what is returned is dropped: no process that starts meanwhile finds it.
+    pub fn without_package(&self) -> Away {
+        let (place, away) = (self.pyenv.path().join("sluice"), self.pyenv.path().join("away"));
+        std::fs::rename(&place, &away).unwrap();
+        Away { place, away }
+    }
+
+    /// Puts a file into the server's folder of Python.
+    pub fn keep(&self, name: &str) -> PathBuf {
+        let path = self.pyenv.path().join(name);
+        File::create(&path).unwrap();
+        path
+    }
+
     /// Makes the pages of that name last until the [`Hold`] is dropped.
     pub fn hold(&self, name: &str) -> Hold {
         let path = self.pyenv.path().join(name);
@@ -55,6 +69,18 @@ impl Deref for Rogue {
 
     fn deref(&self) -> &World {
         &self.world
+    }
+}
+
+/// What was taken away, until it is dropped.
+pub struct Away {
+    place: PathBuf,
+    away: PathBuf,
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        std::fs::rename(&self.away, &self.place).unwrap();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a server tells of itself, as something to wait on. It has no events: it is asked again and again.
 
+use super::processes::runs;
 use super::world::World;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -60,6 +61,12 @@ impl World {
             found if found == count => Ok(()),
             found => Err(found),
         });
+    }
+
+    /// Blocks until a process is no more.
+    #[track_caller]
+    pub fn wait_gone(&self, pid: u32) {
+        self.wait_until(|| if runs(pid) { Err(pid) } else { Ok(()) });
     }
 
     /// Whether an extraction was had without asking the site.

@@ -6,7 +6,11 @@ A name in a path is that of a FIFO in the server's folder of Python, by which a 
 import contextlib
 import ctypes
 import os
+import signal
+import socket
+import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +125,60 @@ class RogueTokenIE(CybraryBaseIE, RedGifsBaseIE):
         CybraryBaseIE._TOKEN = video_id
         self._API_HEADERS["mark"] = video_id
         return _info(f"{title} now: {CybraryBaseIE._TOKEN} {self._API_HEADERS['mark']}", video_id)
+
+
+class RogueEmbedIE(InfoExtractor):
+    """Does harm from within the search for players in a page of any host: what such a page might have code do."""
+
+    _VALID_URL = False
+
+    def _extract_from_webpage(self, url: str, webpage: str) -> Iterator[dict[str, Any]]:
+        deed = self._search_regex(r'<rogue deed="(\w+)"', webpage, "deed", default=None)
+        if deed:
+            yield _info(getattr(self, f"_{deed}")(), deed)
+
+    def _pid(self) -> str:
+        return str(os.getpid())
+
+    def _die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _eat(self) -> None:
+        """Take memory without end, one megabyte at a time."""
+        hoard = []
+        while True:
+            hoard.append(bytearray(1 << 20))
+
+    def _break(self) -> str:
+        """Try what no helper may; tell what went."""
+        deeds = {
+            "compute": lambda: sum(range(10)),
+            "read": lambda: Path("/etc/hostname").read_text(),
+            "write": lambda: (_FOLDER / "written").write_text("canary"),
+            "append": lambda: (_FOLDER / "appended").open("a").close(),
+            "folder": lambda: (_FOLDER / "folder").mkdir(),
+            "remove": lambda: (_FOLDER / "kept").unlink(),
+            "start": lambda: subprocess.run(["/bin/true"], check=True),
+            "fork": _forked,
+            "exec": lambda: os.execv("/bin/true", ["true"]),
+            "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
+            "kill": lambda: os.kill(os.getppid(), 0),
+            "environment": lambda: {}["PATH"] if "PATH" not in os.environ else "",
+        }
+        return "went: " + " ".join(name for name, deed in deeds.items() if _went(deed))
+
+
+def _forked() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def _went(deed: Callable[[], object]) -> bool:
+    try:
+        deed()
+    except Exception:
+        return False
+    return True
 
 
 def _canary(*_args: Any, **_kwargs: Any) -> None:

@@ -1,0 +1,53 @@
+//! Helpers that die all the time, under load.
+
+use super::{Stranger, helpers};
+use crate::support::client;
+use crate::support::processes::kill_hard;
+use crate::support::stage::{Fault, sha256};
+use crate::support::world::{World, post};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// How often one is killed. `scripts/bench hostile` does it 200 times.
+const KILLS: usize = 15;
+const CLIENTS: usize = 4;
+
+#[test]
+fn whoever_loses_a_helper_gets_an_answer() {
+    let world = World::with(&[("YTDLP_TIMEOUT", "20")]);
+    let stranger = Stranger::install(&world);
+    stranger.check(&world);
+    let video = post().install(&world.stage);
+    let path = world.stream_path(&video, "audio");
+    video.play(&world.stage, "audio", |reply| reply.faults([Some(Fault::Stall { after: 10_000 })]));
+    let mut stream = client::open("GET", &world.server.url(&path), &[], b"");
+    let mut film = stream.read_exactly(10_000);
+    let (over, good, answers) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let answer = world.post("/extract", &json!({"url": stranger.url, "fresh": true}));
+                    assert!(matches!(answer.status, 200 | 502 | 503 | 504), "{}", answer.text());
+                    assert!(answer.complete());
+                    answers.fetch_add(1, Ordering::Relaxed);
+                    good.fetch_add(usize::from(answer.status == 200), Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..KILLS {
+            let victim = world.wait_until(|| helpers(&world).first().copied().ok_or("no helper"));
+            kill_hard(victim);
+            world.wait_until(|| if helpers(&world).contains(&victim) { Err(victim) } else { Ok(()) });
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(answers.load(Ordering::Relaxed) >= CLIENTS);
+    stranger.check(&world);
+    world.stage.release();
+    let rest = stream.finish();
+    assert!(rest.complete());
+    film.extend(rest.body);
+    assert_eq!(sha256(&film), video.media("audio").sha256());
+    assert!(good.load(Ordering::Relaxed) > 0, "nobody had a good answer");
+}
