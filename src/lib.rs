@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod config;
+pub mod confine;
 pub mod egress;
 pub mod extract;
 pub mod relay;

@@ -1,0 +1,117 @@
+//! What a process gives up for good before it runs what it does not trust: most of the kernel's calls, its privileges,
+//! and more memory or processor time than it was promised. Applied by a process to itself; nothing can be taken back.
+//!
+//! Two profiles: [`helper`] for Python that may reach the network but start, write and kill nothing, and [`script`] for
+//! a JavaScript runtime that may compute and nothing else. This is the second wall behind the runtime's own; where
+//! the kernel refuses to build it, the caller gets an error and must not go on.
+
+mod calls;
+
+use std::time::Duration;
+
+use rustix::process::{self, DumpableBehavior, Resource, Rlimit, Signal};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use seccompiler::BpfProgram;
+
+/// Open files of a script: its three streams, what its runtime opens of its own, and some more.
+const SCRIPT_FILES: u64 = 64;
+/// The last place in the queue for a processor.
+const NICE: i32 = 19;
+
+/// What a process may use.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Bytes of address space. V8 reserves far more than it uses, and does not start with any sensible number.
+    pub address_space: Option<u64>,
+    /// Bytes of memory of its own that may be written: what a program really takes, at most.
+    pub data: Option<u64>,
+    /// Time on a processor, in whole seconds; after it the kernel kills.
+    pub cpu: Option<Duration>,
+}
+
+/// Why a process is not confined, and so must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfineError {
+    /// A limit or a privilege.
+    #[error("{0}: {1}")]
+    Limit(&'static str, #[source] rustix::io::Errno),
+    /// The filter could not be made; a bug, or a processor that nobody has tried.
+    #[error("no filter for this machine: {0}")]
+    Compile(#[from] seccompiler::BackendError),
+    /// The kernel did not take the filter.
+    #[error("the kernel took no filter: {0}")]
+    Install(#[from] seccompiler::Error),
+    /// Who started this process is gone.
+    #[error("the process that started this one has ended")]
+    Orphan,
+}
+
+/// Confines this process, all its threads, to network and computing.
+///
+/// From here on it starts no program and no process, writes, makes, renames and removes no file, listens nowhere, and
+/// signals nobody but itself. It ends when the *thread* that started it ends (PR_SET_PDEATHSIG counts threads), so that
+/// one must stay. Its outputs must not be files: it may not let them grow.
+pub fn helper(limits: &Limits) -> Result<(), ConfineError> {
+    bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0)])?;
+    for program in calls::helper()? {
+        seccompiler::apply_filter_all_threads(&program)?;
+    }
+    Ok(())
+}
+
+/// Confines this process to computing, and to becoming (execve) the runtime that does it.
+///
+/// As [`helper`], but without any network; memory may be executed, for compilers of scripts need that. `parent` is the
+/// process that asked for it: where it has ended before this call, nobody would end this one.
+pub fn script(limits: &Limits, parent: u32) -> Result<(), ConfineError> {
+    bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0), (Resource::Nofile, SCRIPT_FILES)])?;
+    let asked = process::getppid().map(process::Pid::as_raw_nonzero);
+    if asked.is_none_or(|pid| u32::try_from(pid.get()) != Ok(parent)) {
+        return Err(ConfineError::Orphan);
+    }
+    for program in calls::script()? {
+        seccompiler::apply_filter_all_threads(&program)?;
+    }
+    Ok(())
+}
+
+/// Keeps this process's environment and memory from other processes of its user, a confined one among them: they could
+/// read it through /proc. Costs core dumps, and debuggers need root.
+pub fn private() -> Result<(), ConfineError> {
+    process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| limit("dumpable", error))
+}
+
+fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError> {
+    // Others come first; who may not even be nice is nice already.
+    let _ = process::setpriority_process(None, NICE);
+    let given = [
+        (Resource::As, limits.address_space),
+        (Resource::Data, limits.data),
+        (Resource::Cpu, limits.cpu.map(|time| time.as_secs().max(1))),
+    ];
+    let given = given.into_iter().filter_map(|(resource, most)| Some((resource, most?)));
+    for (resource, most) in fixed.iter().copied().chain(given) {
+        // One that is lower already stays: without privileges it can't be raised, and should not be.
+        let most = process::getrlimit(resource).maximum.map_or(most, |now| now.min(most));
+        let both = Rlimit { current: Some(most), maximum: Some(most) };
+        process::setrlimit(resource, both).map_err(|error| limit("a limit", error))?;
+    }
+    process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| limit("parent", error))?;
+    rustix::thread::set_no_new_privs(true).map_err(|error| limit("privileges", error))?;
+    drop_capabilities()
+}
+
+/// Of root's privileges only that to read stays, for the runtime may lie in somebody's folder.
+fn drop_capabilities() -> Result<(), ConfineError> {
+    let now = rustix::thread::capabilities(None).map_err(|error| limit("capabilities", error))?;
+    let kept = now.permitted & CapabilitySet::DAC_READ_SEARCH;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets).map_err(|error| limit("capabilities", error))
+}
+
+fn limit(what: &'static str, error: rustix::io::Errno) -> ConfineError {
+    ConfineError::Limit(what, error)
+}
+
+/// What [`calls`] gives: installed one after another, the strictest answer to a call holds.
+type Programs = Vec<BpfProgram>;
