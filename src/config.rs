@@ -3,6 +3,7 @@
 //! Every bad value is reported at once; none is replaced by its default in silence.
 
 mod command;
+mod confined;
 mod error;
 mod file;
 mod keys;
@@ -17,6 +18,7 @@ use clap::ArgMatches;
 
 use crate::{api, egress, extract, relay, server, telemetry, ticket};
 pub use command::{Task, command, task};
+pub use confined::confined;
 use error::Origin;
 pub use error::{ConfigError, Problem};
 use table::{LATER, Later, Setting, TABLE};

@@ -29,6 +29,10 @@ type BoxError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let flags = config::command().get_matches();
+    if let Some(becoming) = config::confined(&flags) {
+        complain(&becoming.become_it());
+        return ExitCode::FAILURE;
+    }
     let settings = match config::load(&flags, &ProcessEnv) {
         Ok(settings) => settings,
         Err(error) => {

@@ -42,6 +42,7 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Serves over HTTP, as without a command"))
         .subcommand(extract())
+        .subcommand(super::confined::command())
 }
 
 fn extract() -> Command {
