@@ -6,6 +6,7 @@ mod command;
 mod confined;
 mod error;
 mod file;
+mod javascript;
 mod keys;
 mod table;
 mod values;
@@ -200,6 +201,7 @@ impl Reader<'_> {
                 cookies: self.cookies(warnings),
                 ca_file,
                 pyenv,
+                scripts: self.scripts(),
             },
             relay: relay::Settings {
                 idle,

@@ -8,12 +8,13 @@ mod page;
 mod pool;
 mod pulse;
 pub mod python;
+pub mod script;
 mod types;
 mod work;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -31,7 +32,8 @@ pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
 use pool::{Call, Pool, Priority};
 use pulse::Pulse;
-use python::Interpreter;
+use python::{Interpreter, RunScript};
+use script::Scripts;
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
 /// Most entries of a playlist in one answer.
@@ -56,16 +58,19 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Netscape cookie file, read only.
     pub cookies: Option<PathBuf>,
+    /// What runs the sites' scripts.
+    pub scripts: script::Settings,
 }
 
 impl Settings {
     /// What `sluice.start` in Python takes.
-    fn python_config(&self) -> String {
+    fn python_config(&self, scripts: Option<&Scripts>) -> String {
         serde_json::json!({
             "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
+            "javascript": scripts.map(Scripts::description),
         })
         .to_string()
     }
@@ -127,13 +132,21 @@ struct Inner<S> {
 }
 
 impl<S: Send + Sync + 'static> Extractor<S> {
-    /// Starts the interpreter and the first workers. Blocks until yt-dlp is imported.
+    /// Starts the interpreter and the first workers. Blocks until yt-dlp is imported; to be called on a tokio runtime
+    /// with other threads, which look for JavaScript meanwhile.
     pub fn start(
         settings: &Settings,
         metrics: Arc<Metrics>,
         seal: Seal<S>,
     ) -> Result<Self, python::PythonError> {
-        let (interpreter, report) = Interpreter::start(&settings.pyenv, &settings.python_config())?;
+        let (found, scripts) = mpsc::sync_channel(1);
+        let wanted = settings.scripts.clone();
+        // Somebody waits for it below, but for where Python does not start.
+        tokio::spawn(async move { found.send(Scripts::find(wanted).await) });
+        let (interpreter, report) = Interpreter::start(&settings.pyenv, || {
+            let scripts = scripts.recv().ok().flatten();
+            (settings.python_config(scripts.as_ref()), scripts.map(run_script))
+        })?;
         let versions = serde_json::from_str(&report)
             .map_err(|error| python::PythonError::Raised(format!("a report that can't be read: {error}")))?;
         let pulse = Pulse::start(move || interpreter.touch())
@@ -245,6 +258,14 @@ pub enum RenewError {
     /// The page was extracted, but the item is not on it.
     #[error("the page has it no more")]
     Gone,
+}
+
+/// How Python has a script run.
+fn run_script(scripts: Scripts) -> RunScript {
+    Box::new(move |script, timeout| {
+        let output = scripts.run_blocking(script, timeout).map_err(|error| error.to_string())?;
+        Ok((output.code, output.stdout, output.stderr))
+    })
 }
 
 fn bug(error: impl std::fmt::Display) -> ExtractError {
