@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, extractors, handlers, trust
+from sluice import engine, extractors, handlers, javascript, trust
 from sluice.cookies import CookieFile
 from sluice.engine import MAX_ENTRIES, Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
@@ -30,10 +30,11 @@ _state: tuple[Settings, CookieFile] | None = None
 _lock = threading.Lock()
 
 
-def start(config_json: str) -> str:
+def start(config_json: str, run_script: javascript.RunScript | None = None) -> str:
     """Prepare the process; call once, on the main thread, before any `Session`.
 
-    Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds}; returns
+    Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "javascript"?:
+    what fields `javascript.Runtime` has, or null}, and with the last what runs a script; returns
     {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
     when the CA file can't be used. Output streams of Python go nowhere afterwards.
     """
@@ -42,6 +43,7 @@ def start(config_json: str) -> str:
     trust.install(config.get("ca_file"))
     settings = Settings(config.get("proxy"), float(config["socket_timeout"]))
     count = extractors.prepare()
+    javascript.install(config.get("javascript"), run_script)
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
     return _dump(
@@ -136,12 +138,12 @@ class Session:
         try:
             info = ydl.extract_info(url, download=False)
         except Exception as error:
-            answer = {"error": classify(error)}
+            answer = javascript.advise(ydl, {"error": classify(error)}, log)
         # SystemExit, and what a deadline throws into a thread.
         except BaseException as error:
             return {"error": classify(error)}
         else:
-            answer = _projected(ydl, info)
+            answer = javascript.advise(ydl, _projected(ydl, info), log)
         self._whole = True
         return answer
 

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 import sluice
-from sluice import trust
+from sluice import javascript, trust
 
 Fault = Callable[[ssl.SSLSocket], None]
 
@@ -126,6 +126,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     yield stage
     stage.close()
     trust.install(None)
+    javascript.PROCESSES.allow()
 
 
 @pytest.fixture

@@ -257,6 +257,3 @@ fn sealed(script: &str) -> std::io::Result<File> {
     rustix::fs::fcntl_add_seals(&file, all)?;
     Ok(file)
 }
-
-#[cfg(test)]
-mod tests;
