@@ -16,6 +16,7 @@ mod command;
 mod egress;
 mod extract;
 mod extraction;
+mod javascript;
 mod lifecycle;
 mod limits;
 mod names;

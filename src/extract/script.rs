@@ -127,6 +127,11 @@ impl Scripts {
             tracing::warn!(path, "{name} {} is too old for the sites' scripts; {ADVICE}", version.text);
             return None;
         }
+        // A script that has broken out of its runtime would find this process's secrets in /proc.
+        if let Err(error) = crate::confine::private() {
+            tracing::warn!("no scripts are run, for they could read this process: {error}");
+            return None;
+        }
         tracing::info!(path, version = version.text, "JavaScript runtime: {name}");
         inner.version = Some(version);
         Some(Self(Arc::new(inner)))

@@ -6,6 +6,7 @@ A name in a path is that of a FIFO in the server's folder of Python, by which a 
 import contextlib
 import ctypes
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.extractor.cybrary import CybraryBaseIE
 from yt_dlp.extractor.redgifs import RedGifsBaseIE
+from yt_dlp.utils import ExtractorError, Popen
+
+from sluice import javascript
 
 HOST = "rogue.example.net"
 
@@ -28,7 +32,7 @@ def _info(title: str, video_id: str) -> dict[str, Any]:
 class RogueIE(InfoExtractor):
     """Does harm to whoever shares the process."""
 
-    _VALID_URL = rf"https?://{HOST}/(?P<deed>spoil|look|spin|deaf|stubborn|block|grip|warn)/(?P<id>\w+)"
+    _VALID_URL = rf"https?://{HOST}/(?P<deed>spoil|look|spin|deaf|stubborn|block|grip|warn|script|fork)/(?P<id>\w+)"
 
     def _real_extract(self, url: str) -> dict[str, Any]:
         deed, video_id = self._match_valid_url(url).group("deed", "id")
@@ -100,6 +104,32 @@ class RogueIE(InfoExtractor):
         fifo = os.open(_FOLDER / name, os.O_RDONLY)
         ctypes.PyDLL(None).read(fifo, ctypes.create_string_buffer(1), 1)
         os.close(fifo)
+
+    def _script(self, name: str) -> str:
+        """Run the script of that name on the site, and tell its exit code and what it printed."""
+        script = self._download_webpage(f"https://{HOST}/scripts/{name}.js", name)
+        try:
+            code, output, complaint = javascript._run(script, 30.0)
+        except RuntimeError as error:
+            raise ExtractorError(str(error), expected=True) from error
+        return f"{code} {output}{'' if not complaint else ' complained'}"
+
+    def _fork(self, _name: str) -> str:
+        """Start a process in every way there is, and tell which ways were refused."""
+        ways = {
+            "subprocess": lambda: subprocess.run(["true"]),  # noqa: S607
+            "popen": lambda: Popen.run(["true"]),
+            "system": lambda: os.system("true"),  # noqa: S605, S607
+            "spawn": lambda: os.posix_spawn("/bin/true", ["true"], {}),
+            "fork": os.fork,
+        }
+        refused = []
+        for way, start in ways.items():
+            try:
+                start()
+            except PermissionError:
+                refused.append(way)
+        return " ".join(refused)
 
     def _warn(self, _name: str) -> None:
         self.report_warning("canary warning")
