@@ -5,6 +5,9 @@ use std::os::unix::process::CommandExt;
 
 use super::{ConfineError, Limits};
 
+/// The first open file that is none of the three streams.
+const FIRST_OTHER: i32 = 3;
+
 /// What to become, as `sluice confined` takes it.
 #[derive(Debug)]
 pub struct Becoming {
@@ -53,6 +56,8 @@ impl Becoming {
 
     /// Does it. Returns only where that fails.
     pub fn become_it(&self) -> BecomeError {
+        // What the server was started with, and did not open itself, has no such mark: a socket that systemd gave, say.
+        close_fds::set_fds_cloexec(FIRST_OTHER, &[]);
         if let Err(error) = super::script(&self.limits, self.parent) {
             return error.into();
         }

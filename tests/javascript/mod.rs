@@ -3,10 +3,13 @@
 mod hostile;
 
 use crate::support::client;
+use crate::support::server::TestServer;
 use crate::support::stage::sha256;
 use crate::support::stage::youtube::{self, MEDIA, PAGES};
 use crate::support::world::{World, format};
 use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// The runtime of development, from its wheel.
 pub const DENO: &str = concat!("deno:", env!("CARGO_MANIFEST_DIR"), "/pyenv/dev/bin/deno");
@@ -42,4 +45,16 @@ fn without_a_runtime_the_answer_and_the_log_say_what_to_install() {
     assert_eq!(answer.status, 502, "{text}");
     assert!(text.contains("install Deno"), "{text}");
     world.server.wait_for_log("Links of this site need a JavaScript runtime: install Deno");
+}
+
+#[test]
+fn a_runtime_that_is_broken_or_too_old_is_not_used_and_the_log_says_so() {
+    let server = TestServer::spawn(&[("JS_RUNTIME", "deno:/bin/false")]);
+    assert!(server.wait_for_log("deno can't be used").contains("install Deno 2.3"));
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("deno");
+    std::fs::write(&old, "#!/bin/sh\necho 1.46.3\n").unwrap();
+    std::fs::set_permissions(&old, Permissions::from_mode(0o755)).unwrap();
+    let server = TestServer::spawn(&[("JS_RUNTIME", &format!("deno:{}", old.display()))]);
+    assert!(server.wait_for_log("deno 1.46.3 is too old").contains("install Deno 2.3"));
 }

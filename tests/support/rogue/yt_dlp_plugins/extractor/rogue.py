@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sluice import javascript
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.extractor.cybrary import CybraryBaseIE
 from yt_dlp.extractor.redgifs import RedGifsBaseIE
 from yt_dlp.utils import ExtractorError, Popen
-
-from sluice import javascript
 
 HOST = "rogue.example.net"
 
@@ -117,9 +116,9 @@ class RogueIE(InfoExtractor):
     def _fork(self, _name: str) -> str:
         """Start a process in every way there is, and tell which ways were refused."""
         ways = {
-            "subprocess": lambda: subprocess.run(["true"]),  # noqa: S607
+            "subprocess": lambda: subprocess.run(["true"]),
             "popen": lambda: Popen.run(["true"]),
-            "system": lambda: os.system("true"),  # noqa: S605, S607
+            "system": lambda: os.system("true"),  # noqa: S605
             "spawn": lambda: os.posix_spawn("/bin/true", ["true"], {}),
             "fork": os.fork,
         }
