@@ -3,8 +3,10 @@
 //! Every bad value is reported at once; none is replaced by its default in silence.
 
 mod command;
+mod confined;
 mod error;
 mod file;
+mod javascript;
 mod keys;
 mod limits;
 mod table;
@@ -18,6 +20,7 @@ use clap::ArgMatches;
 
 use crate::{api, egress, extract, relay, server, telemetry, ticket};
 pub use command::{Task, command, task};
+pub use confined::confined;
 use error::Origin;
 pub use error::{ConfigError, Problem};
 use table::{LATER, Later, Setting, TABLE};
@@ -201,6 +204,7 @@ impl Reader<'_> {
                 generic: self.generic(),
                 ca_file,
                 pyenv,
+                scripts: self.scripts(),
             },
             relay: relay::Settings {
                 idle,

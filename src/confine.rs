@@ -5,6 +5,7 @@
 //! a JavaScript runtime that may compute and nothing else. This is the second wall behind the runtime's own; where
 //! the kernel refuses to build it, the caller gets an error and must not go on.
 
+mod becoming;
 mod calls;
 
 use std::time::Duration;
@@ -12,6 +13,11 @@ use std::time::Duration;
 use rustix::process::{self, DumpableBehavior, Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
+
+pub use becoming::{BecomeError, Becoming};
+
+/// The command of this binary that [`Becoming`] is put into.
+pub const COMMAND: &str = "confined";
 
 /// Open files of a script: its three streams, what its runtime opens of its own, and some more.
 const SCRIPT_FILES: u64 = 64;

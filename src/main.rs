@@ -29,6 +29,10 @@ type BoxError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let flags = config::command().get_matches();
+    if let Some(becoming) = config::confined(&flags) {
+        complain(&becoming.become_it());
+        return ExitCode::FAILURE;
+    }
     let task = config::task(&flags);
     if let Task::Quarantine = task {
         // It has its settings from the server.

@@ -17,6 +17,7 @@ mod egress;
 mod extract;
 mod extraction;
 mod hostile;
+mod javascript;
 mod lifecycle;
 mod limits;
 mod names;

@@ -10,7 +10,7 @@ from yt_dlp.extractor import get_info_extractor
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 from yt_dlp.utils import UnsupportedError
 
-from sluice import extractors, handlers
+from sluice import extractors, handlers, javascript
 from sluice.cookies import ReadOnlyJar
 from sluice.handoff import HandOff
 from sluice.limits import Limits, Meter
@@ -63,8 +63,8 @@ class Ydl(YoutubeDL):
                 "extractor_retries": 1,
                 "format": _no_choice,
                 "ignoreerrors": False,
-                # None: by default yt-dlp looks for one on PATH and starts it, as a child with our environment.
-                "js_runtimes": {},
+                # By default yt-dlp looks for one on PATH and starts it, as a child with our environment.
+                "js_runtimes": javascript.runtimes(),
                 "logger": Log(),
                 "noplaylist": True,
                 # None would mean the environment's proxies.
@@ -116,6 +116,7 @@ class Ydl(YoutubeDL):
         extractor = self._ies_instances.get(ie_key)
         if extractor is None:
             extractor = _class(ie_key)()
+            javascript.patch()
             self._keeper.made(extractor, self._deadline)
             extractor.set_downloader(self)
             self._ies_instances[ie_key] = extractor

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, extractors, handlers, handoff, manifests, trust
+from sluice import engine, extractors, handlers, handoff, javascript, manifests, trust
 from sluice.cookies import CookieFile
 from sluice.engine import Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
@@ -33,13 +33,14 @@ _state: tuple[Settings, CookieFile] | None = None
 _lock = threading.Lock()
 
 
-def start(config_json: str) -> str:
+def start(config_json: str, run_script: javascript.RunScript | None = None) -> str:
     """Prepare the process; call once, on the main thread, before any `Session`.
 
     Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "any_host"?:
-    whether extractors that take pages of any host may run here, "limits"?: {"page_bytes": n, ...} (see `Limits`)};
-    returns {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the
-    operator, when the CA file can't be used. Output streams of Python go nowhere afterwards.
+    whether extractors that take pages of any host may run here, "limits"?: {"page_bytes": n, ...} (see `Limits`),
+    "javascript"?: what fields `javascript.Runtime` has, or null}, and with the last what runs a script; returns
+    {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
+    when the CA file can't be used. Output streams of Python go nowhere afterwards.
     """
     global _state
     config = json.loads(config_json)
@@ -48,6 +49,7 @@ def start(config_json: str) -> str:
     settings = Settings(config.get("proxy"), float(config["socket_timeout"]), limits)
     count = extractors.prepare(config.get("any_host", False))
     manifests.install(limits)
+    javascript.install(config.get("javascript"), run_script)
     sys.setrecursionlimit(limits.depth)
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
@@ -165,12 +167,12 @@ class Session:
         except RecursionError:
             return {"error": classify(LimitError("depth", ydl.meter.limits))}
         except Exception as error:
-            answer = {"error": classify(error)}
+            answer = javascript.advise(ydl, {"error": classify(error)}, log)
         # SystemExit, and what a deadline throws into a thread.
         except BaseException as error:
             return {"error": classify(error)}
         else:
-            answer = _projected(ydl, info)
+            answer = javascript.advise(ydl, _projected(ydl, info), log)
         self._whole = True
         return answer
 

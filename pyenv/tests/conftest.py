@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 import sluice
-from sluice import trust
+from sluice import javascript, trust
 from sluice.limits import Limits
 
 Fault = Callable[[ssl.SSLSocket], None]
@@ -128,6 +128,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     yield stage
     stage.close()
     trust.install(None)
+    javascript.PROCESSES.allow()
 
 
 @pytest.fixture

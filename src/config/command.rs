@@ -45,6 +45,7 @@ pub fn command() -> Command {
         .subcommand(Command::new("serve").about("Serves over HTTP, as without a command"))
         .subcommand(extract())
         .subcommand(Command::new(quarantine::COMMAND).about("Is a server's helper").hide(true))
+        .subcommand(super::confined::command())
 }
 
 fn extract() -> Command {

@@ -67,6 +67,10 @@ settings! {
     "CORS_ORIGINS" ORIGINS = "*", "https://video.example.org", "Origins whose pages may read answers";
     "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives; unset, warn for `sluice extract`";
     "LOG_FORMAT" FORMAT = "plain", "json", "plain or json";
+    "JS_RUNTIME" RUNTIME = "", "deno:/usr/bin/deno", "Solves the sites' JavaScript challenges: deno, node or quickjs, with a path after a colon, or off; unset, the first of these on PATH";
+    "JS_TIMEOUT" SECONDS = "20", "10", "One script, killed by then";
+    "JS_PROCESSES" COUNT = "2", "4", "Scripts at a time; more wait";
+    "JS_MEMORY" BYTES = "536870912", "1073741824", "Memory of each script at most; a player of YouTube takes 300 MB";
     "PYENV_DIR" FOLDER = "", "/opt/sluice/pyenv", "The Python runtime; unset, pyenv near the binary";
 }
 
@@ -84,7 +88,6 @@ pub(super) const LATER: &[Later] = &[
     Later { name: "EGRESS", guards: true },
     Later { name: "EGRESS_STREAMS", guards: true },
     Later { name: "PROXY_DNS", guards: true },
-    Later { name: "JS_RUNTIME", guards: false },
     Later { name: "ALLOW_PRIVATE_ADDRESSES", guards: false },
 ];
 

@@ -39,6 +39,9 @@ fn defaults_are_the_contracts() {
     assert_eq!((limits.formats, limits.fragments, limits.job_fragments), (1000, 50_000, 200_000));
     assert_eq!((limits.images, limits.subtitles, limits.entries), (1000, 2000, 200));
     assert_eq!((limits.requests, limits.redirects, limits.handoffs, limits.depth), (40, 10, 10, 1000));
+    let scripts = &settings.extract.scripts;
+    assert_eq!((scripts.timeout.as_secs(), scripts.processes, scripts.memory), (20, 2, 512 << 20));
+    assert_eq!(scripts.runtime, None, "PATH is not set");
     assert_eq!(settings.relay.buffer, 32768);
     assert_eq!(settings.tickets.ttl.as_secs(), 21600);
     assert_eq!(settings.tickets.keys.len(), 1);
@@ -187,4 +190,15 @@ fn a_command_reads_its_flags_and_logs_less() {
     assert_eq!(load_with(&["extract", "u"], &[("LOG", "debug")]).unwrap().log.filter, "debug");
     let later = load_with(&["--port", "1", "extract", "u", "--port", "2"], &[]).unwrap();
     assert_eq!(later.server.listen[0].port(), 2, "the later flag counts");
+}
+
+#[test]
+fn a_javascript_runtime_that_is_not_there_is_a_problem_and_off_is_none() {
+    let found = |value| load_with(&[], &[("JS_RUNTIME", value), ("PATH", "/nonexistent")]);
+    assert_eq!(found("off").unwrap().extract.scripts.runtime, None);
+    assert_eq!(found("").unwrap().extract.scripts.runtime, None);
+    for value in ["deno", "deno:/nonexistent/deno", "bun", "bun:/bin/sh", "/bin/sh"] {
+        assert_eq!(problems(found(value).unwrap_err()), ["JS_RUNTIME"], "{value}");
+    }
+    assert!(found("quickjs:/bin/sh").unwrap().extract.scripts.runtime.is_some());
 }

@@ -10,18 +10,18 @@ mod pool;
 mod pulse;
 pub mod python;
 pub mod quarantine;
+pub mod script;
+mod settings;
 mod types;
 mod work;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tracing::Instrument;
 
-use crate::egress::Proxy;
 use crate::telemetry::Metrics;
 use crate::ticket::{Item, Link};
 
@@ -34,75 +34,12 @@ pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
 use pool::{Call, Pool, Priority};
 use pulse::Pulse;
-use python::Interpreter;
+use python::{Interpreter, RunScript};
 use quarantine::Quarantine;
 pub use quarantine::QuarantineStats;
+use script::Scripts;
+pub use settings::{GenericSettings, Settings};
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
-
-/// Settings of this room.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Folder of the Python runtime and package.
-    pub pyenv: PathBuf,
-    /// Most extraction threads.
-    pub max_workers: usize,
-    /// Most extractions waiting.
-    pub max_queue: usize,
-    /// One extraction, answered by then.
-    pub timeout: Duration,
-    /// How much of everything one may take.
-    pub limits: Limits,
-    /// What is remembered.
-    pub cache: CacheSettings,
-    /// Proxy that yt-dlp's traffic leaves through.
-    pub proxy: Option<Proxy>,
-    /// PEM roots trusted in addition.
-    pub ca_file: Option<PathBuf>,
-    /// Netscape cookie file, read only.
-    pub cookies: Option<PathBuf>,
-    /// Pages that only an extractor takes which takes any host; none: they are refused.
-    pub generic: Option<GenericSettings>,
-}
-
-/// Helpers for pages of any host.
-#[derive(Debug, Clone, Copy)]
-pub struct GenericSettings {
-    /// Most at a time.
-    pub workers: usize,
-    /// Most bytes of memory that one may have for itself.
-    pub memory: u64,
-    /// How long one is kept that nobody needs.
-    pub idle: Duration,
-}
-
-impl Settings {
-    /// What `sluice.start` in Python takes.
-    fn python_config(&self, any_host: bool) -> String {
-        serde_json::json!({
-            "any_host": any_host,
-            "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
-            "ca_file": self.ca_file,
-            "cookies_path": self.cookies,
-            "socket_timeout": self.timeout.as_secs_f64(),
-            "limits": self.limits,
-        })
-        .to_string()
-    }
-
-    fn quarantine(&self, generic: GenericSettings) -> quarantine::Settings {
-        quarantine::Settings {
-            workers: generic.workers,
-            max_queue: self.max_queue,
-            memory: generic.memory,
-            idle: generic.idle,
-            // Python's texts, in JSON once more, and what it logs.
-            message_limit: 2 * usize::try_from(self.limits.result_bytes).unwrap_or(usize::MAX >> 2)
-                + (2 << 20),
-            pyenv: self.pyenv.clone(),
-            python_config: self.python_config(true),
-        }
-    }
-}
 
 /// Versions of what answers, from Python.
 #[derive(Debug, Clone, Deserialize)]
@@ -155,13 +92,22 @@ struct Inner<S> {
 }
 
 impl<S: Send + Sync + 'static> Extractor<S> {
-    /// Starts the interpreter and the first workers. Blocks until yt-dlp is imported.
+    /// Starts the interpreter and the first workers. Blocks until yt-dlp is imported; to be called on a tokio runtime
+    /// with other threads, which look for JavaScript meanwhile.
     pub fn start(
         settings: &Settings,
         metrics: Arc<Metrics>,
         seal: Seal<S>,
     ) -> Result<Self, python::PythonError> {
-        let (interpreter, report) = Interpreter::start(&settings.pyenv, &settings.python_config(false))?;
+        let (found, scripts) = mpsc::sync_channel(1);
+        let wanted = settings.scripts.clone();
+        // Somebody waits for it below, but for where Python does not start.
+        tokio::spawn(async move { found.send(Scripts::find(wanted).await) });
+        let mut runtime = None;
+        let (interpreter, report) = Interpreter::start(&settings.pyenv, || {
+            runtime = scripts.recv().ok().flatten();
+            (settings.python_config(false, runtime.as_ref()), runtime.clone().map(run_script))
+        })?;
         let versions = serde_json::from_str(&report)
             .map_err(|error| python::PythonError::Raised(format!("a report that can't be read: {error}")))?;
         let pulse = Pulse::start(move || interpreter.touch())
@@ -174,11 +120,13 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             move |worker| work::live(interpreter, worker).map_err(|error| error.to_string()),
             move |thread, should| stopper.order(move || interpreter.stop(thread, should)),
         );
+        let quarantine = settings.generic.map(|generic| {
+            let settings = settings.quarantine(generic, runtime.as_ref());
+            Quarantine::new(settings, runtime, Arc::clone(&metrics))
+        });
         Ok(Self(Arc::new(Inner {
             pool,
-            quarantine: settings
-                .generic
-                .map(|generic| Quarantine::new(settings.quarantine(generic), Arc::clone(&metrics))),
+            quarantine,
             pulse,
             cache: Cache::new(&settings.cache),
             flights: Flights::default(),
@@ -300,6 +248,14 @@ pub enum RenewError {
     /// The page was extracted, but the item is not on it.
     #[error("the page has it no more")]
     Gone,
+}
+
+/// How Python has a script run.
+fn run_script(scripts: Scripts) -> RunScript {
+    Box::new(move |script, timeout| {
+        let output = scripts.run_blocking(script, timeout).map_err(|error| error.to_string())?;
+        Ok((output.code, output.stdout, output.stderr))
+    })
 }
 
 fn bug(error: impl std::fmt::Display) -> ExtractError {

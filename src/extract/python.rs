@@ -10,10 +10,12 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 
 /// Name of the Python package in `pyenv/` that this file calls.
 const PACKAGE: &str = "sluice";
@@ -37,17 +39,24 @@ pub enum PythonError {
     Raised(String),
 }
 
+/// Runs a script for at most that time: its exit code and what it printed on both outputs, or why there is none.
+pub type RunScript = Box<dyn Fn(String, Duration) -> Result<(i32, String, String), String> + Send + Sync>;
+
 /// Proof that the interpreter runs. It is never finalised: threads may be inside Python when the process
 /// ends (see [`exit`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Interpreter(());
 
 impl Interpreter {
-    /// Starts CPython from `pyenv/runtime` and calls `sluice.start(config)` there.
+    /// Starts CPython from `pyenv/runtime` and calls `sluice.start(config, run_script)` there, with what `tell` gives once
+    /// yt-dlp is imported.
     ///
     /// Once per process: a second call fails. Blocks for the time of the import of yt-dlp
     /// (0.2–0.4 s). Returns the JSON that `sluice.start` returned.
-    pub fn start(pyenv: &Path, config: &str) -> Result<(Self, String), PythonError> {
+    pub fn start(
+        pyenv: &Path,
+        tell: impl FnOnce() -> (String, Option<RunScript>),
+    ) -> Result<(Self, String), PythonError> {
         let runtime = pyenv.join("runtime");
         if !runtime.join(STDLIB).join("os.py").is_file() && !runtime.join(STDLIB).join("os.pyc").is_file() {
             return Err(PythonError::NoRuntime(runtime));
@@ -59,7 +68,11 @@ impl Interpreter {
         initialize(pyenv, &runtime)?;
         let report = Python::attach(|py| {
             py.import(PACKAGE)
-                .and_then(|package| package.call_method1("start", (config,)))
+                .and_then(|package| {
+                    let (config, run) = tell();
+                    let run = run.map(|run| run_callable(py, run)).transpose()?;
+                    package.call_method1("start", (config, run))
+                })
                 .and_then(|report| report.extract::<String>())
                 .map_err(|error| raised(py, &error))
         })?;
@@ -195,6 +208,18 @@ pub fn exit(code: u8) -> ! {
     unsafe {
         libc::_exit(i32::from(code))
     }
+}
+
+/// `run_script(script, seconds)` of Python: returns (exit code, standard output, standard error) or raises RuntimeError
+/// with a sentence. Other threads have the interpreter meanwhile.
+fn run_callable(py: Python<'_>, run: RunScript) -> PyResult<Bound<'_, PyCFunction>> {
+    let call = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+        let (script, seconds): (String, f64) = args.extract()?;
+        let timeout = Duration::try_from_secs_f64(seconds.max(0.0))
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        args.py().detach(|| run(script, timeout)).map_err(PyRuntimeError::new_err)
+    };
+    PyCFunction::new_closure(py, Some(c"run_script"), None, call)
 }
 
 /// Sets the exception that a thread finds when it next looks, or none. The caller is attached.

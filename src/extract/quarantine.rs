@@ -17,6 +17,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::pool::Priority;
+use super::script::Scripts;
+use crate::confine;
 use crate::telemetry::Metrics;
 
 pub use helper::COMMAND;
@@ -131,6 +133,8 @@ struct Shared {
     state: Mutex<State>,
     called: Notify,
     settings: Settings,
+    /// What runs the scripts of the pages: a helper may start nothing.
+    scripts: Option<Scripts>,
     metrics: Arc<Metrics>,
 }
 
@@ -145,8 +149,12 @@ pub(super) struct Quarantine(Arc<Shared>);
 
 impl Quarantine {
     /// Starts nothing yet: a server that never meets a stranger's page has no helper.
-    pub(super) fn new(settings: Settings, metrics: Arc<Metrics>) -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), called: Notify::new(), settings, metrics }))
+    pub(super) fn new(settings: Settings, scripts: Option<Scripts>, metrics: Arc<Metrics>) -> Self {
+        // A helper may read files, and the environment of another process of its user is one.
+        if let Err(error) = confine::private() {
+            tracing::warn!(%error, "what helpers run could read this process");
+        }
+        Self(Arc::new(Shared { state: Mutex::default(), called: Notify::new(), settings, scripts, metrics }))
     }
 
     /// Has a job done: Python's answer, by the job's deadline. The job goes on if the future is dropped.
@@ -270,6 +278,7 @@ impl Seat {
                 let _ = reply.send(outcome);
             }
         };
+        let scripts = self.shared.scripts.clone();
         for _ in 0..TRIES {
             if Instant::now() >= job.deadline {
                 return answer(Err(Refused::Overdue));
@@ -282,7 +291,7 @@ impl Seat {
             };
             let outcome = tokio::select! {
                 biased;
-                outcome = helper.run(job.work()) => Some(outcome),
+                outcome = helper.run(job.work(), scripts.as_ref()) => Some(outcome),
                 () = late => None,
             };
             match outcome {

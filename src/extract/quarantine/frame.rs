@@ -17,6 +17,10 @@ pub(super) enum Kind {
     Job = b'J' as isize,
     /// From it: Python's answer to the job, or to `Start` what went wrong.
     Answer = b'A' as isize,
+    /// From it, while it has a job: a script to be run.
+    Script = b'X' as isize,
+    /// To it: what the script did.
+    Ran = b'Y' as isize,
 }
 
 /// Why there is no message.
@@ -84,7 +88,7 @@ fn opened([a, b, c, d, kind]: [u8; HEAD], limit: usize) -> Result<(Kind, Vec<u8>
     if length > limit {
         return Err(FrameError::TooLong(length));
     }
-    let kinds = [Kind::Start, Kind::Ready, Kind::Job, Kind::Answer];
+    let kinds = [Kind::Start, Kind::Ready, Kind::Job, Kind::Answer, Kind::Script, Kind::Ran];
     let kind = kinds.into_iter().find(|known| *known as u8 == kind).ok_or(FrameError::Unexpected)?;
     Ok((kind, vec![0; length]))
 }

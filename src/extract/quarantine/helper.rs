@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use super::Settings;
 use super::frame::{self, FrameError, Kind};
-use super::inmate::{Orders, Work};
+use super::inmate::{Orders, Ran, Script, Work};
+use crate::extract::script::{Output, Scripts};
 
 /// The command that makes this binary a helper.
 pub const COMMAND: &str = "quarantine";
@@ -105,15 +106,24 @@ impl Helper {
         }
     }
 
-    /// Gives it a job. Where the future is dropped before its end, the helper is of no more use.
-    pub(super) async fn run(&mut self, work: Work) -> Result<String, HelperError> {
+    /// Gives it a job, and runs the scripts that it asks for. Where the future is dropped before its end, the helper is of
+    /// no more use.
+    pub(super) async fn run(&mut self, work: Work, scripts: Option<&Scripts>) -> Result<String, HelperError> {
         let text = serde_json::to_string(&work).map_err(|error| HelperError::Broken(error.to_string()))?;
         frame::send(&mut self.stream, Kind::Job, &text).await?;
-        let (Kind::Answer, answer) = frame::receive(&mut self.stream, self.limit).await? else {
-            return Err(HelperError::Protocol(FrameError::Unexpected));
-        };
-        self.proven = true;
-        Ok(answer)
+        loop {
+            match frame::receive(&mut self.stream, self.limit).await? {
+                (Kind::Answer, answer) => {
+                    self.proven = true;
+                    return Ok(answer);
+                }
+                (Kind::Script, script) => {
+                    let ran = ran(scripts, &script).await?;
+                    frame::send(&mut self.stream, Kind::Ran, &ran).await?;
+                }
+                _ => return Err(HelperError::Protocol(FrameError::Unexpected)),
+            }
+        }
     }
 
     /// Its resident memory in bytes (proc(5), `statm`: pages; the second number).
@@ -127,4 +137,17 @@ impl Helper {
         // It may be gone already.
         let _ = self.child.kill().await;
     }
+}
+
+/// Runs a script for a helper.
+async fn ran(scripts: Option<&Scripts>, asked: &str) -> Result<String, HelperError> {
+    let unexpected = |_| HelperError::Protocol(FrameError::Unexpected);
+    let Script { script, seconds } = serde_json::from_str(asked).map_err(unexpected)?;
+    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let ran: Ran = match scripts {
+        Some(scripts) => scripts.run(&script, time).await.map_err(|error| error.to_string()),
+        None => Err("there is no JavaScript runtime".to_owned()),
+    }
+    .map(|Output { code, stdout, stderr }| (code, stdout, stderr));
+    serde_json::to_string(&ran).map_err(|error| HelperError::Broken(error.to_string()))
 }

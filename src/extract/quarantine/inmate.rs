@@ -6,13 +6,15 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::frame::{self, FrameError, Kind};
 use crate::confine::{self, ConfineError, Limits};
-use crate::extract::python::{Interpreter, PythonError, Session};
+use crate::extract::python::{Interpreter, PythonError, RunScript, Session};
 
 /// Stack of the thread that extracts, in bytes, as a worker's of the server.
 const STACK: usize = 8 << 20;
@@ -37,6 +39,17 @@ pub(super) struct Work {
     pub(super) state: String,
     pub(super) options: String,
 }
+
+/// A script that is to be run for a helper.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Script {
+    pub(super) script: String,
+    /// How long it may take.
+    pub(super) seconds: f64,
+}
+
+/// What became of one: its exit code and its two outputs.
+pub(super) type Ran = Result<(i32, String, String), String>;
 
 /// Why a helper ends before it is told to.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +94,10 @@ fn obey(stream: &mut UnixStream) -> Result<(), InmateError> {
         return Err(InmateError::Orders);
     };
     let orders: Orders = serde_json::from_str(&orders).map_err(|_| InmateError::Orders)?;
-    let (interpreter, _) = Interpreter::start(&orders.pyenv, &orders.config)?;
+    let limit = orders.limit;
+    let asking = Mutex::new(stream.try_clone().map_err(InmateError::NoServer)?);
+    let run: RunScript = Box::new(move |script, time| ask(&asking, script, time, limit));
+    let (interpreter, _) = Interpreter::start(&orders.pyenv, || (orders.config, Some(run)))?;
     interpreter.with_session(|session| {
         session.warm()?;
         confine::helper(&Limits { data: Some(orders.memory), ..Limits::default() })?;
@@ -90,8 +106,20 @@ fn obey(stream: &mut UnixStream) -> Result<(), InmateError> {
         }
         // A first job that comes meanwhile would have had to wait for this anyway.
         session.warm_embeds()?;
-        serve(stream, session, orders.limit)
+        serve(stream, session, limit)
     })?
+}
+
+/// Has the server run a script: a helper starts no process.
+fn ask(stream: &Mutex<UnixStream>, script: String, time: Duration, limit: usize) -> Ran {
+    let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = serde_json::to_string(&Script { script, seconds: time.as_secs_f64() });
+    let text = text.map_err(|error| error.to_string())?;
+    frame::put(&mut *stream, Kind::Script, &text).map_err(|error| error.to_string())?;
+    match frame::take(&mut *stream, limit) {
+        Ok((Kind::Ran, ran)) => serde_json::from_str(&ran).map_err(|error| error.to_string())?,
+        _ => Err("the server did not answer".to_owned()),
+    }
 }
 
 /// Does one job after the other.

@@ -12,6 +12,7 @@ mod seen;
 pub mod streamable;
 pub mod tiktok;
 mod wire;
+pub mod youtube;
 
 pub use media::{Media, sha256};
 pub use reply::{Fault, Reply};

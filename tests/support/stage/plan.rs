@@ -76,6 +76,10 @@ pub(super) fn refusal(status: u16, headers: &[(&str, &str)], keep_alive: bool) -
 fn met(need: &Need, request: &Request) -> bool {
     match need {
         Need::RefererUnder(prefix) => request.header("referer").is_some_and(|it| it.starts_with(prefix)),
+        Need::Query { name, value } => {
+            let query = request.target.split_once('?').map_or("", |(_, query)| query);
+            url::form_urlencoded::parse(query.as_bytes()).any(|pair| pair == (name.into(), value.into()))
+        }
         Need::Cookie { name, value } => request
             .headers
             .iter()

@@ -59,6 +59,7 @@ pub(super) enum Framing {
 pub(super) enum Need {
     Cookie { name: String, value: String },
     RefererUnder(String),
+    Query { name: String, value: String },
 }
 
 #[derive(Debug)]
@@ -174,6 +175,12 @@ impl Reply {
     /// 403 unless `Referer` begins with `prefix`.
     pub fn needs_referer(mut self, prefix: &str) -> Reply {
         self.needs.push(Need::RefererUnder(prefix.to_owned()));
+        self
+    }
+
+    /// 403 unless the query holds `name=value`.
+    pub fn needs_query(mut self, name: &str, value: &str) -> Reply {
+        self.needs.push(Need::Query { name: name.to_owned(), value: value.to_owned() });
         self
     }
 

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sluice import javascript
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.extractor.cybrary import CybraryBaseIE
 from yt_dlp.extractor.redgifs import RedGifsBaseIE
+from yt_dlp.utils import ExtractorError, Popen
 
 HOST = "rogue.example.net"
 
@@ -32,7 +34,7 @@ def _info(title: str, video_id: str) -> dict[str, Any]:
 class RogueIE(InfoExtractor):
     """Does harm to whoever shares the process."""
 
-    _VALID_URL = rf"https?://{HOST}/(?P<deed>spoil|look|spin|deaf|stubborn|block|grip|warn)/(?P<id>\w+)"
+    _VALID_URL = rf"https?://{HOST}/(?P<deed>spoil|look|spin|deaf|stubborn|block|grip|warn|script|fork)/(?P<id>\w+)"
 
     def _real_extract(self, url: str) -> dict[str, Any]:
         deed, video_id = self._match_valid_url(url).group("deed", "id")
@@ -105,6 +107,32 @@ class RogueIE(InfoExtractor):
         ctypes.PyDLL(None).read(fifo, ctypes.create_string_buffer(1), 1)
         os.close(fifo)
 
+    def _script(self, name: str) -> str:
+        """Run the script of that name on the site, and tell its exit code and what it printed."""
+        script = self._download_webpage(f"https://{HOST}/scripts/{name}.js", name)
+        try:
+            code, output, complaint = javascript._run(script, 30.0)
+        except RuntimeError as error:
+            raise ExtractorError(str(error), expected=True) from error
+        return f"{code} {output}{'' if not complaint else ' complained'}"
+
+    def _fork(self, _name: str) -> str:
+        """Start a process in every way there is, and tell which ways were refused."""
+        ways = {
+            "subprocess": lambda: subprocess.run(["true"]),
+            "popen": lambda: Popen.run(["true"]),
+            "system": lambda: os.system("true"),  # noqa: S605
+            "spawn": lambda: os.posix_spawn("/bin/true", ["true"], {}),
+            "fork": os.fork,
+        }
+        refused = []
+        for way, start in ways.items():
+            try:
+                start()
+            except PermissionError:
+                refused.append(way)
+        return " ".join(refused)
+
     def _warn(self, _name: str) -> None:
         self.report_warning("canary warning")
         self.to_screen("canary information")
@@ -150,7 +178,7 @@ class RogueEmbedIE(InfoExtractor):
             hoard.append(bytearray(1 << 20))
 
     def _break(self) -> str:
-        """Try what no helper may; tell what went."""
+        """Try what no helper may, and what it may; tell what went."""
         deeds = {
             "compute": lambda: sum(range(10)),
             "read": lambda: Path("/etc/hostname").read_text(),
@@ -163,7 +191,7 @@ class RogueEmbedIE(InfoExtractor):
             "exec": lambda: os.execv("/bin/true", ["true"]),
             "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
             "kill": lambda: os.kill(os.getppid(), 0),
-            "environment": lambda: {}["PATH"] if "PATH" not in os.environ else "",
+            "parent": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
         }
         return "went: " + " ".join(name for name, deed in deeds.items() if _went(deed))
 

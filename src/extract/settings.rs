@@ -1,0 +1,80 @@
+//! Settings of this room, and what of them Python and the helpers are told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::script::{self, Scripts};
+use super::{CacheSettings, Limits, quarantine};
+use crate::egress::Proxy;
+
+/// Settings of this room.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of the Python runtime and package.
+    pub pyenv: PathBuf,
+    /// Most extraction threads.
+    pub max_workers: usize,
+    /// Most extractions waiting.
+    pub max_queue: usize,
+    /// One extraction, answered by then.
+    pub timeout: Duration,
+    /// How much of everything one may take.
+    pub limits: Limits,
+    /// What is remembered.
+    pub cache: CacheSettings,
+    /// Proxy that yt-dlp's traffic leaves through.
+    pub proxy: Option<Proxy>,
+    /// PEM roots trusted in addition.
+    pub ca_file: Option<PathBuf>,
+    /// Netscape cookie file, read only.
+    pub cookies: Option<PathBuf>,
+    /// Pages that only an extractor takes which takes any host; none: they are refused.
+    pub generic: Option<GenericSettings>,
+    /// What runs the sites' scripts.
+    pub scripts: script::Settings,
+}
+
+/// Helpers for pages of any host.
+#[derive(Debug, Clone, Copy)]
+pub struct GenericSettings {
+    /// Most at a time.
+    pub workers: usize,
+    /// Most bytes of memory that one may have for itself.
+    pub memory: u64,
+    /// How long one is kept that nobody needs.
+    pub idle: Duration,
+}
+
+impl Settings {
+    /// What `sluice.start` in Python takes.
+    pub(super) fn python_config(&self, any_host: bool, scripts: Option<&Scripts>) -> String {
+        serde_json::json!({
+            "any_host": any_host,
+            "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
+            "ca_file": self.ca_file,
+            "cookies_path": self.cookies,
+            "socket_timeout": self.timeout.as_secs_f64(),
+            "limits": self.limits,
+            "javascript": scripts.map(Scripts::description),
+        })
+        .to_string()
+    }
+
+    pub(super) fn quarantine(
+        &self,
+        generic: GenericSettings,
+        scripts: Option<&Scripts>,
+    ) -> quarantine::Settings {
+        quarantine::Settings {
+            workers: generic.workers,
+            max_queue: self.max_queue,
+            memory: generic.memory,
+            idle: generic.idle,
+            // Python's texts, in JSON once more, and what it logs.
+            message_limit: 2 * usize::try_from(self.limits.result_bytes).unwrap_or(usize::MAX >> 2)
+                + (2 << 20),
+            pyenv: self.pyenv.clone(),
+            python_config: self.python_config(true, scripts),
+        }
+    }
+}
