@@ -31,7 +31,11 @@ class Log:
 
     def warning(self, message: object, *_: Any, **__: Any) -> None:
         """Keep a warning."""
-        self._keep_serious("warning", message)
+        # Said of every page that no extractor knows by name, and nothing to warn of here.
+        if "generic information extractor" in str(message):
+            self.debug(message)
+        else:
+            self._keep_serious("warning", message)
 
     def error(self, message: object, *_: Any, **__: Any) -> None:
         """Keep an error; what ends the extraction comes as an exception, too."""

@@ -160,7 +160,7 @@ class RogueEmbedIE(InfoExtractor):
 
     _VALID_URL = False
 
-    def _extract_from_webpage(self, url: str, webpage: str) -> Iterator[dict[str, Any]]:
+    def _extract_from_webpage(self, _url: str, webpage: str) -> Iterator[dict[str, Any]]:
         deed = self._search_regex(r'<rogue deed="(\w+)"', webpage, "deed", default=None)
         if deed:
             yield _info(getattr(self, f"_{deed}")(), deed)
@@ -188,7 +188,6 @@ class RogueEmbedIE(InfoExtractor):
             "remove": lambda: (_FOLDER / "kept").unlink(),
             "start": lambda: subprocess.run(["/bin/true"], check=True),
             "fork": _forked,
-            "exec": lambda: os.execv("/bin/true", ["true"]),
             "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
             "kill": lambda: os.kill(os.getppid(), 0),
             "parent": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
@@ -197,8 +196,12 @@ class RogueEmbedIE(InfoExtractor):
 
 
 def _forked() -> None:
-    if os.fork() == 0:
+    """Past Python's own guard."""
+    child = ctypes.CDLL(None).fork()
+    if child == 0:
         os._exit(0)
+    if child < 0:
+        raise PermissionError
 
 
 def _went(deed: Callable[[], object]) -> bool:
