@@ -197,6 +197,7 @@ impl Reader<'_> {
                 max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
                 max_queue: self.value("MAX_QUEUE", values::number(0, 100_000)),
                 timeout: self.value("YTDLP_TIMEOUT", values::seconds(1, 3600)),
+                max_hold: self.value("MAX_HOLD", values::seconds(1, 3600)),
                 limits: self.limits(),
                 cache,
                 proxy: proxy.clone(),

@@ -99,6 +99,7 @@ pub struct Metrics {
     stream_bytes: Counter,
     stream_resumes: Counter,
     quarantine_ended: Family<Reason, Counter>,
+    lock_breaks: Counter,
     sampled: Sampled,
 }
 
@@ -158,6 +159,7 @@ impl Default for Metrics {
             stream_bytes: Counter::default(),
             stream_resumes: Counter::default(),
             quarantine_ended: Family::default(),
+            lock_breaks: Counter::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -198,6 +200,8 @@ impl Metrics {
         registry.register("quarantine_helpers", "Helpers for pages of any host", helpers);
         registry.register("quarantine_helpers_busy", "Those of them with a job", busy);
         registry.register("quarantine_queue", "Pages that wait for a helper", sampled.helpers_queue.clone());
+        let breaks = self.lock_breaks.clone();
+        registry.register("python_lock_breaks", "Times that what held Python's lock was broken off", breaks);
         let hold = sampled.lock_hold.clone();
         registry.register("python_lock_longest_seconds", "Longest wait for Python's lock so far", hold);
         registry.register("workers", "Extraction threads", sampled.workers.clone());
@@ -230,6 +234,16 @@ impl Metrics {
     /// Counts a helper for pages of any host that is no more.
     pub fn helper_ended(&self, reason: &'static str) {
         self.quarantine_ended.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a break of what held Python's lock.
+    pub fn lock_broken(&self) {
+        self.lock_breaks.inc();
+    }
+
+    /// How often that was done.
+    pub fn lock_breaks(&self) -> u64 {
+        self.lock_breaks.get()
     }
 
     /// How many helpers ended for each of these reasons, if any did.

@@ -9,8 +9,9 @@ an exception that escapes one is a bug here.
 # First of all: it decides which roots every HTTP library trusts, and some of them read that when they are imported.
 from sluice import trust as trust  # isort: skip
 
+from sluice.breaking import SIGNAL
 from sluice.handlers import shut
 from sluice.session import Session, start
 from sluice.transfer import OverdueError
 
-__all__ = ["OverdueError", "Session", "shut", "start"]
+__all__ = ["SIGNAL", "OverdueError", "Session", "shut", "start"]

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import engine, extractors, handlers, handoff, javascript, manifests, trust
+from sluice import breaking, engine, extractors, handlers, handoff, javascript, manifests, trust
+from sluice.breaking import LockHeldError, breakable
 from sluice.cookies import CookieFile
 from sluice.engine import Job, Settings, Ydl
 from sluice.errors import Error, classify, failure
@@ -49,6 +50,7 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     settings = Settings(config.get("proxy"), float(config["socket_timeout"]), limits)
     count = extractors.prepare(config.get("any_host", False))
     manifests.install(limits)
+    breaking.install()
     javascript.install(config.get("javascript"), run_script)
     sys.setrecursionlimit(limits.depth)
     with _lock:
@@ -93,8 +95,9 @@ class Session:
         `options_json`: {"timeout": seconds, "verbose"?: whether the log is to be whole, "offset"?, "limit"?: of a
         playlist's entries}. Returns {"ok": Extraction, "log": [[LEVEL, text], ...]} (see `project` and `Log`) or
         {"error": {"kind": CODE, "message": text, "retry_after"?: seconds, "limit"?: which}, "log": [...]}. An
-        `internal` error has a `trace` for the log. {"hand_off": state, "log": [...]} where only an extractor that takes
-        any host can go on: `state` is for `resume`, in a process that may run those.
+        `internal` error has a `trace` for the log. {"hand_off": state, "held": bool, "log": [...]} where another
+        process must go on: `state` is for `resume`. It is because the job has `held` Python's lock for too long, or
+        because only an extractor can that takes any host.
         """
         refused = _refuse(url)
         if refused:
@@ -161,9 +164,13 @@ class Session:
         self._whole = False
         answer: dict[str, Any]
         try:
-            info = work(ydl)
+            with breakable():
+                info = work(ydl)
         except HandOff as off:
-            answer = {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies))}
+            # After a break nobody knows what was half done.
+            held = isinstance(off, LockHeldError)
+            self._whole = not held
+            return {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies)), "held": held}
         except RecursionError:
             return {"error": classify(LimitError("depth", ydl.meter.limits))}
         except Exception as error:

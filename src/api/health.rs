@@ -43,7 +43,10 @@ impl Api {
                 "queued": stats.queued,
                 "ended": self.metrics.helpers_ended(),
             })),
-            "python_lock": {"longest_ms": self.extractor.longest_hold().as_millis()},
+            "python_lock": {
+                "longest_ms": self.extractor.longest_hold().as_millis(),
+                "broken": self.metrics.lock_breaks(),
+            },
             "streams": self.metrics.streams(),
             "limits_exceeded": exceeded,
             "rss": telemetry::resident_bytes(),

@@ -45,6 +45,7 @@ settings! {
     "CACHE_TTL" SECONDS = "300", "60", "How long a page's extraction is remembered at most; 0 for not at all";
     "CACHE_ENTRIES" COUNT = "10000", "1000", "Extractions remembered at most";
     "CACHE_BYTES" BYTES = "16777216", "268435456", "Memory for remembered extractions, roughly; one takes about 40 kB";
+    "MAX_HOLD" SECONDS = "1", "3", "How long a page may keep others from being extracted before a helper goes on with it";
     "MAX_PAGE_BYTES" BYTES = "16777216", "4194304", "Largest answer of a site that an extraction reads, decoded";
     "MAX_JOB_BYTES" BYTES = "67108864", "16777216", "All answers that an extraction reads, decoded, and what manifests unfold to";
     "MAX_FORMATS" COUNT = "1000", "200", "Formats of a page";

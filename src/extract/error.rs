@@ -70,6 +70,12 @@ impl PageError {
         Self::new(PageErrorKind::UnsupportedUrl, "No extractor takes this URL")
     }
 
+    /// The page has kept others from being extracted, and there is nobody to go on with it.
+    pub(super) fn held() -> Self {
+        let message = "The page keeps the extractors busy for too long (MAX_HOLD)";
+        Self { limit: Some(Limit::Hold), ..Self::new(PageErrorKind::LimitExceeded, message) }
+    }
+
     /// The page ends the processes that read it.
     pub(super) fn crashed() -> Self {
         Self::new(PageErrorKind::ExtractionFailed, "The extractor broke down on this page")

@@ -92,9 +92,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
     }
 
     /// Has a helper go on with a job.
-    async fn quarantined(&self, job: Job) -> Result<String, ExtractError> {
+    async fn quarantined(&self, job: Job, held: bool) -> Result<String, ExtractError> {
         let Some(quarantine) = &self.quarantine else {
-            return Err(ExtractError::Page(PageError::unsupported()));
+            return Err(ExtractError::Page(if held { PageError::held() } else { PageError::unsupported() }));
         };
         quarantine.run(job).await.map_err(|refused| match refused {
             quarantine::Refused::Full => ExtractError::Overloaded,
@@ -140,9 +140,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let mut answer = answer?;
         let extraction: Extraction = match work::read(&answer)? {
             work::Answer::Done(extraction) => extraction,
-            work::Answer::HandOff(state) => {
+            work::Answer::HandOff { state, held } => {
                 let job = Job { state, offset: ask.offset, limit: ask.limit, priority, deadline };
-                answer = self.quarantined(job).await?;
+                answer = self.quarantined(job, held).await?;
                 work::read(&answer)?.done()?
             }
         };

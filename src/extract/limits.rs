@@ -77,6 +77,8 @@ limit! {
     ResultBytes = "result_bytes",
     /// [`Limits::depth`].
     Depth = "depth",
+    /// [`Settings::max_hold`](super::Settings), where there are no helpers.
+    Hold = "hold",
     /// Memory of a helper ([`GenericSettings::memory`](super::GenericSettings)).
     Memory = "memory",
 }

@@ -32,7 +32,7 @@ use flight::Flights;
 pub use limits::{Limit, Limits};
 pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
-use pool::{Call, Pool, Priority};
+use pool::{Call, Pool, Priority, Reins};
 use pulse::Pulse;
 use python::{Interpreter, RunScript};
 use quarantine::Quarantine;
@@ -113,12 +113,12 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         let pulse = Pulse::start(move || interpreter.touch())
             .map_err(|error| python::PythonError::Start(format!("no thread: {error}")))?;
         let pulse = Arc::new(pulse);
-        let stopper = Arc::clone(&pulse);
         let pool = Pool::start(
             settings.max_workers,
             settings.max_queue,
+            settings.max_hold,
             move |worker| work::live(interpreter, worker).map_err(|error| error.to_string()),
-            move |thread, should| stopper.order(move || interpreter.stop(thread, should)),
+            Grip { interpreter, pulse: Arc::clone(&pulse), metrics: Arc::clone(&metrics) },
         );
         let quarantine = settings.generic.map(|generic| {
             let settings = settings.quarantine(generic, runtime.as_ref());
@@ -233,6 +233,29 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         if let Some(quarantine) = &self.0.quarantine {
             quarantine.close();
         }
+    }
+}
+
+/// How the workers' threads are held.
+struct Grip {
+    interpreter: Interpreter,
+    pulse: Arc<Pulse>,
+    metrics: Arc<Metrics>,
+}
+
+impl Reins for Grip {
+    fn stop(&self, handle: u64, should: Box<dyn Fn() -> bool + Send>) {
+        let interpreter = self.interpreter;
+        self.pulse.order(move || interpreter.stop(handle, should));
+    }
+
+    fn held(&self) -> Duration {
+        self.pulse.wait()
+    }
+
+    fn break_off(&self, handle: u64) {
+        self.metrics.lock_broken();
+        self.interpreter.break_off(handle);
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often the lock is asked for.
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(250);
 /// A wait for the lock that is no longer taken for a busy time's.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -82,7 +82,7 @@ impl Pulse {
     }
 
     /// How long the lock has been waited for by now.
-    fn wait(&self) -> Duration {
+    pub(super) fn wait(&self) -> Duration {
         match self.waiting.since.load(Ordering::Relaxed) {
             0 => Duration::ZERO,
             since => Duration::from_millis((self.waiting.millis() + 1).saturating_sub(since)),

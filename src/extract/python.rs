@@ -45,7 +45,10 @@ pub type RunScript = Box<dyn Fn(String, Duration) -> Result<(i32, String, String
 /// Proof that the interpreter runs. It is never finalised: threads may be inside Python when the process
 /// ends (see [`exit`]).
 #[derive(Debug, Clone, Copy)]
-pub struct Interpreter(());
+pub struct Interpreter {
+    /// The signal by which Python code lets itself be broken off, where that is possible.
+    breaking: Option<i32>,
+}
 
 impl Interpreter {
     /// Starts CPython from `pyenv/runtime` and calls `sluice.start(config, run_script)` there, with what `tell` gives once
@@ -76,7 +79,11 @@ impl Interpreter {
                 .and_then(|report| report.extract::<String>())
                 .map_err(|error| raised(py, &error))
         })?;
-        Ok((Self(()), report))
+        let breaking = breaking_signal()?;
+        if breaking.is_none() {
+            tracing::warn!("this Python is unknown, so patterns that take too long can't be broken off");
+        }
+        Ok((Self { breaking }, report))
     }
 
     /// Makes a Python `Session` on this thread and runs `body` with it. The thread stays attached to the
@@ -103,6 +110,19 @@ impl Interpreter {
     /// Takes the interpreter's lock and gives it back.
     pub fn touch(self) {
         Python::attach(|_| ());
+    }
+
+    /// Breaks off what the thread of a session does while it holds the interpreter's lock. The caller needs no lock.
+    pub fn break_off(self, thread: u64) {
+        let Some(signal) = self.breaking else { return };
+        #[expect(unsafe_code, reason = "nothing safe reaches into a thread that holds the lock")]
+        // SAFETY: `main_thread` is where CPython 3.11 keeps the one thread that handles signals (breaking_signal has
+        // compared it), an aligned word that others only read, at any time. PyErr_SetInterruptEx may be called by any
+        // thread without the lock (it is made for signal handlers).
+        unsafe {
+            main_thread().write_volatile(thread);
+            ffi::PyErr_SetInterruptEx(signal);
+        }
     }
 
     /// Makes the thread of a session ([`Session::thread`]) leave what it does, if it still `should`: its sockets are
@@ -220,6 +240,42 @@ fn run_callable(py: Python<'_>, run: RunScript) -> PyResult<Bound<'_, PyCFunctio
         args.py().detach(|| run(script, timeout)).map_err(PyRuntimeError::new_err)
     };
     PyCFunction::new_closure(py, Some(c"run_script"), None, call)
+}
+
+#[expect(unsafe_code, reason = "pyo3 has no name for it")]
+// SAFETY: libpython exports an object of this name, which is larger than this.
+unsafe extern "C" {
+    /// CPython's `_PyRuntimeState`, whose fields are internal.
+    static mut _PyRuntime: [u64; 16];
+}
+
+/// Where CPython 3.11 notes which thread is the main one (pycore_runtime.h: behind five numbers, one address, four of
+/// the interpreters and two of a registry).
+const MAIN_THREAD: usize = 80 / size_of::<u64>();
+
+fn main_thread() -> *mut u64 {
+    #[expect(unsafe_code, reason = "a C global")]
+    // SAFETY: within the object, which is far larger than it is declared here.
+    unsafe {
+        (&raw mut _PyRuntime).cast::<u64>().add(MAIN_THREAD)
+    }
+}
+
+/// The signal of `pyenv/sluice/breaking.py`, if the main thread is where it is looked for: it is this one, which has
+/// just started the interpreter.
+fn breaking_signal() -> Result<Option<i32>, PythonError> {
+    Python::attach(|py| {
+        let signal = py.import(PACKAGE).and_then(|package| package.getattr("SIGNAL")?.extract::<i32>());
+        let here = py
+            .import("threading")
+            .and_then(|threading| threading.call_method0("get_ident")?.extract::<u64>());
+        let (signal, here) =
+            (signal.map_err(|error| raised(py, &error))?, here.map_err(|error| raised(py, &error))?);
+        #[expect(unsafe_code, reason = "a C global")]
+        // SAFETY: an aligned word of an object that lives as long as the process.
+        let noted = unsafe { main_thread().read_volatile() };
+        Ok((noted == here).then_some(signal))
+    })
 }
 
 /// Sets the exception that a thread finds when it next looks, or none. The caller is attached.

@@ -18,6 +18,8 @@ pub struct Settings {
     pub max_queue: usize,
     /// One extraction, answered by then.
     pub timeout: Duration,
+    /// How long one may hold Python's lock.
+    pub max_hold: Duration,
     /// How much of everything one may take.
     pub limits: Limits,
     /// What is remembered.

@@ -22,8 +22,9 @@ enum Outcome<T> {
 pub(super) enum Answer<T> {
     /// What it should.
     Done(T),
-    /// As much as may be done in this process: the job's state, for a helper.
-    HandOff(String),
+    /// As much as may be done in this process: the job's state, for a helper, and whether it has held Python's lock for
+    /// too long.
+    HandOff { state: String, held: bool },
 }
 
 impl<T> Answer<T> {
@@ -31,7 +32,7 @@ impl<T> Answer<T> {
     pub(super) fn done(self) -> Result<T, ExtractError> {
         match self {
             Self::Done(value) => Ok(value),
-            Self::HandOff(_) => Err(bug("a job was handed off that can't be")),
+            Self::HandOff { .. } => Err(bug("a job was handed off that can't be")),
         }
     }
 }
@@ -40,6 +41,9 @@ impl<T> Answer<T> {
 struct Tagged<T> {
     #[serde(flatten)]
     outcome: Outcome<T>,
+    /// Of a job that is handed off: whether it has held Python's lock for too long.
+    #[serde(default)]
+    held: bool,
     #[serde(default)]
     log: Vec<(Level, String)>,
 }
@@ -74,7 +78,7 @@ pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<Answer<T>, Extra
     }
     match tagged.outcome {
         Outcome::Ok(value) => Ok(Answer::Done(value)),
-        Outcome::HandOff(state) => Ok(Answer::HandOff(state)),
+        Outcome::HandOff(state) => Ok(Answer::HandOff { state, held: tagged.held }),
         Outcome::Error(PageError { kind: PageErrorKind::Internal, message, trace, .. }) => {
             Err(bug(format!("{message} at {}", trace.unwrap_or_default())))
         }

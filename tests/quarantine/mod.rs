@@ -2,6 +2,7 @@
 
 mod crowd;
 mod harm;
+mod held;
 mod helpers;
 
 use crate::support::client::Answer;

@@ -2,14 +2,15 @@
 //!
 //! The pool starts with a few workers, grows on demand up to a maximum, and shrinks when it is idle. A worker whose
 //! job outlives its deadline is told to stop, and replaced when it does not ([`warden`]). The pool knows nothing of
-//! Python: what a worker does, and how it is told to stop, are the functions that the pool is started with.
+//! Python: what a worker does, and how it is told to stop, are what the pool is started with.
 
+mod hog;
 mod warden;
 mod worker;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -130,8 +131,20 @@ impl State {
 }
 
 type Live = dyn Fn(&Worker) -> Result<(), String> + Send + Sync;
-/// Tells the thread with that handle to stop; the second parameter says whether it still should.
-type Stop = dyn Fn(u64, Box<dyn Fn() -> bool + Send>) + Send + Sync;
+
+/// What can be done about the thread of a worker, by its handle.
+pub(super) trait Reins: Send + Sync {
+    /// Tells it to stop, if it still `should` when that is done.
+    fn stop(&self, handle: u64, should: Box<dyn Fn() -> bool + Send>);
+
+    /// How long somebody has been waiting for what only one thread can have at a time.
+    fn held(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Breaks off what it does while it holds that.
+    fn break_off(&self, _handle: u64) {}
+}
 
 struct Shared {
     state: Mutex<State>,
@@ -139,7 +152,8 @@ struct Shared {
     watch: Condvar,
     warmed: Notify,
     live: Box<Live>,
-    stop: Box<Stop>,
+    reins: Box<dyn Reins>,
+    max_hold: Duration,
     max_workers: usize,
     max_queue: usize,
 }
@@ -162,19 +176,22 @@ pub(super) struct Pool(Arc<Shared>);
 
 impl Pool {
     /// Starts the first worker. `live` is a worker's life: it calls [`Worker::ready`] once and then
-    /// [`Worker::next`] until that gives nothing. `stop` must not block.
+    /// [`Worker::next`] until that gives nothing. A worker that keeps others from working for `max_hold` is broken off.
+    /// No method of `reins` may block.
     pub(super) fn start(
         max_workers: usize,
         max_queue: usize,
+        max_hold: Duration,
         live: impl Fn(&Worker) -> Result<(), String> + Send + Sync + 'static,
-        stop: impl Fn(u64, Box<dyn Fn() -> bool + Send>) + Send + Sync + 'static,
+        reins: impl Reins + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             watch: Condvar::new(),
             warmed: Notify::new(),
             live: Box::new(live),
-            stop: Box::new(stop),
+            reins: Box::new(reins),
+            max_hold,
             max_workers: max_workers.max(1),
             max_queue,
         });

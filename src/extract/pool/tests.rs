@@ -22,6 +22,24 @@ fn submit(pool: &Pool, name: &str) -> Result<oneshot::Receiver<Answer>, Refused>
     pool.submit(call(name), Priority::Ordinary, Instant::now() + LONG).map(|job| job.answer)
 }
 
+/// Nobody is ever told anything.
+struct Loose;
+
+impl Reins for Loose {
+    fn stop(&self, _: u64, _: Box<dyn Fn() -> bool + Send>) {}
+}
+
+/// Who is told to stop, passed on.
+struct Tells(Mutex<mpsc::Sender<u64>>);
+
+impl Reins for Tells {
+    fn stop(&self, handle: u64, should: Box<dyn Fn() -> bool + Send>) {
+        if should() {
+            let _ = self.0.lock().unwrap().send(handle);
+        }
+    }
+}
+
 /// A pool whose workers say what they take and answer when they are told to.
 struct Held {
     pool: Pool,
@@ -46,7 +64,7 @@ fn held(max_workers: usize, max_queue: usize) -> Held {
         }
         Ok(())
     };
-    let pool = Pool::start(max_workers, max_queue, live, |_, _| {});
+    let pool = Pool::start(max_workers, max_queue, LONG, live, Loose);
     Held { pool, taken, go }
 }
 
@@ -142,7 +160,7 @@ async fn a_lost_worker_ends_its_job_and_is_replaced() {
         }
         Ok(())
     };
-    let pool = Pool::start(1, 10, live, |_, _| {});
+    let pool = Pool::start(1, 10, LONG, live, Loose);
     for bad in ["panic", "fail"] {
         assert!(submit(&pool, bad).unwrap().await.is_err());
         // The worker says that it has gone only after its job has: a job that comes between is lost too.
@@ -191,11 +209,7 @@ fn hanging() -> (Pool, mpsc::Receiver<u64>, mpsc::Sender<()>) {
         }
         Ok(())
     };
-    let pool = Pool::start(1, 10, live, move |thread, should| {
-        if should() {
-            let _ = tell.send(thread);
-        }
-    });
+    let pool = Pool::start(1, 10, LONG, live, Tells(Mutex::new(tell)));
     (pool, told, end)
 }
 

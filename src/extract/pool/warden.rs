@@ -1,10 +1,11 @@
-//! Looks after the workers: starts more where that helps, and gives up those whose job outlives its deadline. Never
-//! waits for what they wait for.
+//! Looks after the workers: starts more where that helps, breaks off who keeps the others from working, and gives up
+//! those whose job outlives its deadline. Never waits for what they wait for.
 
 use std::sync::{Arc, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::hog::{Hold, on_cpu};
 use super::{Shared, State, worker};
 
 /// How often it looks, while there are jobs.
@@ -34,6 +35,7 @@ pub(super) fn spawn(shared: &Arc<Shared>) {
 
 fn watch(watched: &Weak<Shared>) {
     let mut load = Load::default();
+    let mut hold = Hold::default();
     while let Some(shared) = watched.upgrade() {
         let mut state = shared.lock();
         if state.closed {
@@ -42,6 +44,9 @@ fn watch(watched: &Weak<Shared>) {
         grow(&shared, &mut state, &mut load, Instant::now());
         state.watched = state.seats.values().any(|seat| seat.running.is_some());
         let orders = look(&shared, &mut state, Instant::now());
+        if let Some(handle) = hold.look(&shared, &state, Instant::now()) {
+            shared.reins.break_off(handle);
+        }
         if orders.is_empty() {
             let wait = match (state.jobs.is_empty(), state.watched) {
                 (false, _) => LOOK_WAITING,
@@ -54,7 +59,7 @@ fn watch(watched: &Weak<Shared>) {
         }
         for (handle, seat, job) in orders {
             let running = Arc::downgrade(&shared);
-            (shared.stop)(handle, Box::new(move || runs(&running, seat, job)));
+            shared.reins.stop(handle, Box::new(move || runs(&running, seat, job)));
         }
     }
 }
@@ -87,12 +92,6 @@ impl Load {
         }
         self.part
     }
-}
-
-/// How long a thread has been on a processor (proc(5), `schedstat`: nanoseconds come first).
-fn on_cpu(thread: i32) -> Option<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
 }
 
 /// Starts workers for jobs that have waited, unless those that there are have no time for waiting themselves.
