@@ -5,7 +5,7 @@ use crate::support::client::{self, encode};
 use crate::support::server::{self, Ended, TestServer};
 use crate::support::stage::tiktok::BEST;
 use crate::support::stage::{Fault, Reply, sha256};
-use crate::support::world::{World, format, post, world};
+use crate::support::world::{World, empty_page, format, post, world};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -121,7 +121,7 @@ fn an_error_is_one_line_and_an_exit_code() {
     let page = video.page_url();
     for (arguments, code) in [
         (&["extract", gone.page_url()][..], "not_found"),
-        (&["extract", "https://www.iana.org/no-extractor"], "unsupported_url"),
+        (&["extract", &empty_page(&world.stage)], "unsupported_url"),
         (&["extract", "file:///etc/passwd"], "unsupported_url"),
         (&["extract", "nonsense"], "bad_request"),
         (&["extract", ""], "missing_parameter"),

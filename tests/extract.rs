@@ -3,7 +3,7 @@
 use crate::support::client::{self, encode};
 use crate::support::stage::tiktok::{self, BEST};
 use crate::support::stage::{Fault, Reply, sha256};
-use crate::support::world::{World, assert_problem, format, fresh_id, post, world};
+use crate::support::world::{World, assert_problem, empty_page, format, fresh_id, post, world};
 use serde_json::{Value, json};
 
 /// Longest token in bytes: proxies cut longer request lines.
@@ -164,7 +164,7 @@ fn failures_are_told_apart() {
         (answering(451), 451, "geo_restricted"),
         (answering(500), 502, "upstream_error"),
         (answering(200), 502, "extraction_failed"),
-        ("https://www.iana.org/no-extractor".to_owned(), 400, "unsupported_url"),
+        (empty_page(stage), 400, "unsupported_url"),
     ] {
         assert_problem(&world.post("/extract", &json!({"url": page})), status, code);
         assert_problem(&world.get(&format!("/stream?url={}", encode(&page))), status, code);

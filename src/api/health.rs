@@ -29,7 +29,7 @@ impl Api {
             .map(|limit| (limit.as_str(), self.metrics.limits_exceeded(limit.as_str())))
             .collect();
         let egress = if self.settings.proxied { "proxy" } else { "direct" };
-        let health = json!({
+        let mut health = json!({
             "status": "ok",
             "version": env!("CARGO_PKG_VERSION"),
             "python": versions.python,
@@ -37,12 +37,6 @@ impl Api {
             "uptime": self.started.elapsed().as_secs(),
             "workers": {"total": stats.workers, "busy": stats.busy, "warm": stats.warm, "stuck": stats.stuck},
             "queue": stats.queued,
-            "quarantine": self.extractor.quarantine_stats().map(|stats| json!({
-                "helpers": stats.helpers,
-                "busy": stats.busy,
-                "queued": stats.queued,
-                "ended": self.metrics.helpers_ended(),
-            })),
             "python_lock": {
                 "longest_ms": self.extractor.longest_hold().as_millis(),
                 "broken": self.metrics.lock_breaks(),
@@ -53,6 +47,14 @@ impl Api {
             "open_files": telemetry::open_files(),
             "egress": egress,
         });
+        if let Some(stats) = self.extractor.quarantine_stats() {
+            health["quarantine"] = json!({
+                "helpers": stats.helpers,
+                "busy": stats.busy,
+                "queued": stats.queued,
+                "ended": self.metrics.helpers_ended(),
+            });
+        }
         plain_json(health.to_string())
     }
 

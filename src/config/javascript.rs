@@ -35,12 +35,12 @@ fn chosen(text: &str, folders: &OsStr) -> Result<Option<Runtime>, String> {
     let kind = kind.ok_or_else(|| format!("{name:?} is not one of deno, node, quickjs and off"))?;
     match path {
         None => on_path(kind, folders)
-            .map(Some)
+            .map(|found| Some(Runtime { named: true, ..found }))
             .ok_or_else(|| format!("no program {} is on PATH; say where it is", kind.program())),
         Some(path) => {
             let path = std::path::absolute(path).map_err(|error| format!("{path:?}: {error}"))?;
             match is_program(&path) {
-                true => Ok(Some(Runtime { kind, path })),
+                true => Ok(Some(Runtime { kind, path, named: true })),
                 false => Err(format!("no program is at {}", path.display())),
             }
         }
@@ -51,7 +51,7 @@ fn on_path(kind: Kind, folders: &OsStr) -> Option<Runtime> {
     let folders = std::env::split_paths(folders);
     // Where the server was started says nothing about what it should run.
     let paths = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(kind.program()));
-    paths.into_iter().find(|path: &PathBuf| is_program(path)).map(|path| Runtime { kind, path })
+    paths.into_iter().find(|path: &PathBuf| is_program(path)).map(|path| Runtime { kind, path, named: false })
 }
 
 fn is_program(path: &Path) -> bool {

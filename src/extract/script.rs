@@ -119,12 +119,13 @@ impl Scripts {
         let version = match inner.probe().await {
             Ok(version) => version,
             Err(why) => {
-                tracing::warn!(path, "{name} can't be used: {why}; {ADVICE}");
+                inner.runtime.complain(&format!("{name} can't be used: {why}"));
                 return None;
             }
         };
         if !inner.runtime.kind.takes(&version) {
-            tracing::warn!(path, "{name} {} is too old for the sites' scripts; {ADVICE}", version.text);
+            let text = &version.text;
+            inner.runtime.complain(&format!("{name} {text} is too old for the sites' scripts"));
             return None;
         }
         // A script that has broken out of its runtime would find this process's secrets in /proc.

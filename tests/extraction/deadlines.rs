@@ -50,7 +50,7 @@ fn a_page_that_does_not_end_costs_no_worker() {
         });
         world.wait_for_health(&[("busy", 0), ("stuck", 0)]);
         let page = trap(&world, install, circle);
-        assert_problem(&world.post("/extract", &json!({"url": page.url})), 502, "upstream_error");
+        assert_problem(&world.post("/extract", &json!({"url": page.url})), 502, "limit_exceeded");
         world.extract(&install(&world).url);
     }
     assert_nobody_was_stuck(&world);

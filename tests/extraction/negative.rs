@@ -4,7 +4,7 @@ use super::{Page, SITES};
 use crate::support::film::Change;
 use crate::support::stage::tiktok::{self, status_page};
 use crate::support::stage::{Fault, Reply};
-use crate::support::world::{World, assert_problem, fresh_id, post, world};
+use crate::support::world::{World, assert_problem, empty_page, fresh_id, post, world};
 use serde_json::json;
 
 fn fails(world: &World, url: &str, fresh: bool, status: u16, code: &str) {
@@ -48,8 +48,9 @@ fn what_is_not_there_is_remembered_for_a_while() {
 #[test]
 fn what_nobody_takes_is_remembered_too() {
     let world = World::with(&[]);
+    let page = empty_page(&world.stage);
     for known in 0..3 {
-        fails(&world, "https://www.iana.org/no-extractor", false, 400, "unsupported_url");
+        fails(&world, &page, false, 400, "unsupported_url");
         assert_eq!(world.metric("sluice_extractions_found_total{by=\"cache\"}"), known);
     }
 }

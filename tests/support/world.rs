@@ -4,8 +4,8 @@
 use super::client::{self, Answer};
 use super::film::KEY;
 use super::server::TestServer;
-use super::stage::Stage;
 use super::stage::tiktok::{TikTok, Video};
+use super::stage::{Reply, Stage};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +32,13 @@ pub fn fresh_id() -> String {
 /// A post of its own for a test.
 pub fn post() -> TikTok {
     TikTok::video(&fresh_id())
+}
+
+/// Puts a page on a stage in which no extractor finds anything, and gives its address.
+pub fn empty_page(stage: &Stage) -> String {
+    let host = format!("empty-{}.example.net", fresh_id());
+    stage.play(&host, "/", Reply::html("<!DOCTYPE html><html><body>No film.</body></html>"));
+    format!("https://{host}/")
 }
 
 impl World {

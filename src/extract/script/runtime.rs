@@ -9,6 +9,19 @@ pub struct Runtime {
     pub kind: Kind,
     /// The program; absolute, for it is started in another folder.
     pub path: PathBuf,
+    /// Whether somebody has named it, and not just found it: then it is worth a warning if it can't be used.
+    pub named: bool,
+}
+
+impl Runtime {
+    /// Says in the log that it can't be used, and what to do.
+    pub(super) fn complain(&self, why: &str) {
+        let path = self.path.display();
+        match self.named {
+            true => tracing::warn!(%path, "{why}; {ADVICE}"),
+            false => tracing::info!(%path, "{why}; {ADVICE}"),
+        }
+    }
 }
 
 /// The runtimes that yt-dlp knows how to use, the best first.
