@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 60.0
@@ -144,9 +144,16 @@ class Process:
     def _megabytes(self, name: str, key: str) -> float:
         return sum(_kib(pid, name, key) for pid in self._pids()) * 1024 / 1e6
 
+    def children(self) -> list[int]:
+        """Processes that it has started and that are not reaped; each belongs to the thread that started it."""
+        found: list[int] = []
+        for thread in os.listdir(f"/proc/{self.child.pid}/task"):
+            with suppress(OSError):  # a thread may end meanwhile
+                found += map(int, Path(f"/proc/{self.child.pid}/task/{thread}/children").read_text().split())
+        return found
+
     def _pids(self) -> list[int]:
-        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text().split()
-        return [self.child.pid, *map(int, children)]
+        return [self.child.pid, *self.children()]
 
     def close(self) -> None:
         """End it; there is nothing in it worth keeping."""
@@ -169,7 +176,8 @@ def _cpu(pid: int) -> float:
 
 def _kib(pid: int, name: str, key: str) -> int:
     lines = Path(f"/proc/{pid}/{name}").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(key)).split()[1])
+    # One that has ended, and is still there for its parent, has none.
+    return int(next((line for line in lines if line.startswith(key)), f"{key} 0").split()[1])
 
 
 @contextmanager
