@@ -73,7 +73,10 @@ fn command() -> Command {
             flag("hostile")
                 .help("Also serve the hostile corpus, and list it at http://stage.invalid/hostile"),
         )
-        .arg(flag("drip").help("Also serve a film that comes in small pieces: https://drip.example.net/slowly"))
+        .arg(
+            flag("drip")
+                .help("Also serve a film that comes in small pieces: https://drip.example.net/slowly"),
+        )
         .arg(flag("demo").help("Also say on stderr what is being served"))
 }
 

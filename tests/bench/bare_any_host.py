@@ -25,13 +25,14 @@ def main() -> None:
     parser.add_argument("--ca-file", required=True, help="PEM roots trusted in addition")
     arguments = parser.parse_args()
     config = {"proxy": arguments.proxy, "ca_file": arguments.ca_file, "cookies_path": None}
-    sluice.start(json.dumps({**config, "socket_timeout": TIMEOUT, "any_host": True}))
-    session = sluice.Session()
-    session.warm()
-    session.warm_embeds()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sys.stdout.write(f"listening on 127.0.0.1:{listener.getsockname()[1]}\n")
         sys.stdout.flush()
+        # From here on it can say nothing.
+        sluice.start(json.dumps({**config, "socket_timeout": TIMEOUT, "any_host": True}))
+        session = sluice.Session()
+        session.warm()
+        session.warm_embeds()
         while True:
             client, _ = listener.accept()
             with client, client.makefile("rw") as lines:

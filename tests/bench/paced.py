@@ -43,7 +43,7 @@ class Group:
 
     film: bytes
     streams: list[Stream] = field(default_factory=list)
-    gaps: array[float] = field(default_factory=lambda: array("d"))
+    gaps: "array[float]" = field(default_factory=lambda: array("d"))
     broken: int = 0
     taken: int = 0
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import common
@@ -58,7 +59,16 @@ def streams(server: common.Process, internet: common.Stage, count: int) -> Itera
     """Open so many streams of a server with `SETTINGS`, and wait until all have begun."""
     program = common.ROOT / "tests/bench/paced.py"
     target = f"/stream?data={relays.token(FILM)}"
-    command = [common.PYTHON, program, "--sluice", str(server.port), "--path", target, "--count", str(count)]
+    command: list[str | Path] = [
+        common.PYTHON,
+        program,
+        "--sluice",
+        str(server.port),
+        "--path",
+        target,
+        "--count",
+        str(count),
+    ]
     command += ["--stage", str(urlsplit(internet.proxy).port), "--direct", str(DIRECT)]
     with running(command, {}) as process:
         process.listening("listening on 127.0.0.1:")

@@ -125,7 +125,7 @@ class Watch:
                 self._meet(pid)
         now = time.perf_counter()
         for helper in self._helpers.values():
-            if not (helper.ready or helper.killed) and _nice(helper.pid) == NICE:
+            if not (helper.ready or helper.killed) and _takes_jobs(helper.pid):
                 helper.ready = True
                 if helper.instead is not None:
                     self._seen.ready.append(now - helper.instead)
@@ -154,8 +154,10 @@ class Watch:
             seen.pss = max(seen.pss, self._server.pss())
 
 
-def _nice(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])
+def _takes_jobs(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    # Each thread has a nice value of its own (sched(7)), and it is another than the first that works.
+    return any(int(it.read_text().rpartition(")")[2].split()[16]) == NICE for it in threads)
 
 
 def rss_of(pid: int) -> float:

@@ -58,29 +58,39 @@ def run(options: common.Options) -> str:
         with common.sluice(options, settings, log=Path(folder, "sluice")) as server:
             common.wait_until_warm(server)
             with streams.streams(server, internet, STREAMS) as followed, Watch(server) as watch:
+                followed.look()
                 started = time.perf_counter()
                 with Asking(server) as clients:
                     for _ in range(options.kills):
                         _kill(watch, clients)
                 seconds = time.perf_counter() - started
-                look, seen, health = followed.look()[0], watch.take(), asking.health(server)
+                (look, direct), seen, health = followed.look(), watch.take(), asking.health(server)
     codes = clients.codes
     others = ", ".join(f"{code} {count}" for code, count in codes.most_common() if code != asking.OK)
     rows = [
         ("kills; seconds", f"{options.kills}; {seconds:.1f}"),
-        ("helpers ended, as `/health` says", str(health["quarantine"]["ended"])),
+        (
+            "helpers ended, as `/health` says",
+            ", ".join(f"{why} {count}" for why, count in health["quarantine"]["ended"].items()),
+        ),
         ("answers", str(codes.total() - codes[asking.UNANSWERED])),
         ("of them OK", str(codes[asking.OK])),
         ("the others", others or "-"),
         ("requests without an answer", str(codes[asking.UNANSWERED])),
         ("longest wait for an answer, s", f"{clients.longest:.2f}"),
         ("streams broken; that go on, every byte right", f"{look.broken}; {look.open}"),
-        ("gap of a stream's pieces, p99 and longest, ms", f"{look.high * 1000:.1f}, {look.longest * 1000:.1f}"),
+        ("gap of a stream's pieces, median, p99, longest, ms", _gaps(look)),
+        ("the same, of the stage itself", _gaps(direct)),
         ("from a helper's end until the next process is there, median and longest, ms", asking.spread(seen.came)),
         ("until that takes jobs, median and longest, ms", asking.spread(seen.ready)),
     ]
-    title = f"hostile: helpers killed under {CLIENTS} clients and {STREAMS} streams; a kill after {CLIENTS + 1} good answers"
+    each = f"a kill after {CLIENTS + 1} good answers"
+    title = f"hostile: helpers killed under {CLIENTS} clients and {STREAMS} streams; {each}"
     return asking.table(title, ("figure", ""), rows)
+
+
+def _gaps(look: streams.Look) -> str:
+    return ", ".join(f"{it * 1000:.1f}" for it in (look.middle, look.high, look.longest))
 
 
 def _kill(watch: Watch, clients: Asking) -> None:
