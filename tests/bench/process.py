@@ -118,7 +118,7 @@ class Process:
 
     def cpu(self) -> float:
         """CPU time so far, user and system, in seconds."""
-        return sum(_cpu(pid) for pid in self._pids())
+        return sum(cpu_of(pid) for pid in self._pids())
 
     def rss(self) -> float:
         """Resident set (VmRSS), in MB of 10^6 bytes."""
@@ -169,7 +169,8 @@ class Process:
         self.child.wait()
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """CPU time of a process so far, user and system, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
