@@ -99,7 +99,7 @@ class Watch:
         looks, due = 0, 0.0
         while not self._closed.is_set():
             close = self._missing or not all(it.ready or it.killed for it in self._helpers.values())
-            for descriptor, _ in self._poll.poll((CLOSE if close else LOOK) * 1000):
+            for descriptor, _ in self._poll.poll((CLOSE if close else LOOK) * 1000):  # ms
                 self._gone(descriptor)
             with self._lock, suppress(OSError):  # whatever ends meanwhile
                 self._find(everybody=bool(self._missing) or time.perf_counter() >= due)

@@ -5,12 +5,14 @@ waits for its turn within its own YTDLP_TIMEOUT, so with more clients some pages
 are harmless, come after. The figures of a stage's own streams show what of the gaps is not the server's doing.
 """
 
+import functools
+import operator
 import sys
 import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +77,8 @@ def corpus(options: common.Options) -> str:
                 controls = _asked(server, [case["control"] for case in cases], options)
                 after = asking.health(server)
     timeout = options.setting("YTDLP_TIMEOUT", TIMEOUT)
-    return "\n".join([_compared(quiet, loud), _told(cases, answers, controls, timeout), _server(quiet, loud, after)])
+    healths = [quiet.health, loud.health, after]
+    return "\n".join([_compared(quiet, loud), _told(cases, answers, controls, timeout), _server(loud, healths)])
 
 
 def _chosen(cases: list[dict[str, Any]], count: int | None) -> list[dict[str, Any]]:
@@ -164,29 +167,24 @@ def _told(cases: list[dict[str, Any]], answers: list[Answer], controls: list[Ans
     return asking.table("hostile: what the pages' clients got", ("figure", ""), rows)
 
 
-def _server(quiet: Phase, loud: Phase, after: dict[str, Any]) -> str:
-    came, ready = loud.seen.came, loud.seen.ready
+def _server(loud: Phase, healths: Sequence[dict[str, Any]]) -> str:
+    def each(*path: str) -> str:
+        return ", ".join(str(functools.reduce(operator.getitem, path, it)) for it in healths)
+
+    ended, exceeded = loud.health["quarantine"]["ended"], loud.health["limits_exceeded"]
     rows = [
+        ("uptime after the quiet phase, after the loud one, after the controls, s", each("uptime")),
+        ("longest hold of the interpreter's lock until then, ms", each("python_lock", "longest_ms")),
+        ("limits exceeded", ", ".join(_counts(Counter(exceeded))) or "-"),
+        ("helpers ended", ", ".join(_counts(Counter(ended))) or "-"),
+        ("helpers seen to end; others that came", f"{loud.seen.ended}; {len(loud.seen.came)}"),
         (
-            "uptime before, at the end, after the controls, s",
-            " ".join(str(it["uptime"]) for it in _healths(quiet, loud, after)),
+            "from a helper's end until the next process is there, median and longest, ms",
+            asking.spread(loud.seen.came),
         ),
-        ("longest hold of the interpreter until then, ms", " ".join(_holds(quiet, loud, after))),
-        ("limits exceeded", ", ".join(_counts(Counter(loud.health["limits_exceeded"]))) or "-"),
-        ("helpers ended", ", ".join(_counts(Counter(loud.health["quarantine"]["ended"]))) or "-"),
-        ("helpers seen to end; others that came", f"{loud.seen.ended}; {len(came)}"),
-        ("from a helper's end until the next process is there, median and longest, ms", asking.spread(came)),
-        ("until that takes jobs, median and longest, ms", asking.spread(ready)),
+        ("until that takes jobs, median and longest, ms", asking.spread(loud.seen.ready)),
     ]
-    return asking.table("hostile: the server and its helpers; one process all along", ("figure", ""), rows)
-
-
-def _healths(quiet: Phase, loud: Phase, after: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return iter((quiet.health, loud.health, after))
-
-
-def _holds(quiet: Phase, loud: Phase, after: dict[str, Any]) -> Iterator[str]:
-    return (str(it["python_lock"]["longest_ms"]) for it in _healths(quiet, loud, after))
+    return asking.table("hostile: the server, one process all along, and its helpers", ("figure", ""), rows)
 
 
 def _counts(counter: Counter[str], leave: str = "") -> list[str]:
