@@ -35,6 +35,7 @@ NAMED_CLIENTS = 4
 TIMEOUT = 3
 """YTDLP_TIMEOUT, in seconds."""
 
+LISTED = 20  # names in a cell
 HELPERS = 2  # GENERIC_WORKERS' default
 WARM_UP = 20  # named pages
 
@@ -158,13 +159,18 @@ def _told(cases: list[dict[str, Any]], answers: list[Answer], controls: list[Ans
         ("hostile pages asked for", str(len(cases))),
         *((f"answers `{code}`", str(count)) for code, count in Counter(it.code for it in answers).most_common()),
         ("answers that the case expects", str(len(cases) - len(wrong))),
-        ("the others", ", ".join(wrong) or "-"),
+        ("the others", _listed(wrong)),
         ("latest answer, after YTDLP_TIMEOUT, ms", f"{late[-1] * 1000:.0f} ({cases[latest]['name']})"),
         ("answers over 100 ms after YTDLP_TIMEOUT", str(sum(it > 0.1 for it in late))),
         ("controls answered well", f"{len(cases) - len(bad)} of {len(cases)}"),
-        ("the other controls", ", ".join(bad) or "-"),
+        ("the other controls", _listed(bad)),
     ]
     return asking.table("hostile: what the pages' clients got", ("figure", ""), rows)
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"and {len(names) - LISTED} more"] if len(names) > LISTED else []
+    return ", ".join([*names[:LISTED], *more]) or "-"
 
 
 def _server(loud: Phase, healths: Sequence[dict[str, Any]]) -> str:
