@@ -19,7 +19,7 @@ mod stage;
 use clap::{Arg, ArgAction, Command, value_parser};
 use serde_json::{Map, Value, json};
 use stage::tiktok::{BEST, TikTok, traps};
-use stage::{Options, Reply, Stage};
+use stage::{Fault, Media, Options, Reply, Stage};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +29,13 @@ const VIDEO_ID: &str = "7300000000000000001";
 
 /// Where it lists the corpus that it plays for `--hostile`, in the same way: see `Case::json`.
 const CORPUS: (&str, &str) = ("stage.invalid", "/hostile");
+
+/// For `--drip`: where a film comes in pieces of [`PIECE`] bytes with [`PAUSE`] between, and where it comes at once.
+const DRIP: (&str, &str, &str) = ("drip.example.net", "/slowly", "/whole");
+/// Bytes of that film: half an hour of pieces.
+const FILM: u64 = 9_000_000;
+const PIECE: usize = 1_000;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Where the program tells how many pages it has served for `--any-id`: `http://stage.invalid/pages`, through itself.
 const CONTROL: (&str, &str) = ("stage.invalid", "/pages");
@@ -66,6 +73,10 @@ fn command() -> Command {
             flag("hostile")
                 .help("Also serve the hostile corpus, and list it at http://stage.invalid/hostile"),
         )
+        .arg(
+            flag("drip")
+                .help("Also serve a film that comes in small pieces: https://drip.example.net/slowly"),
+        )
         .arg(flag("demo").help("Also say on stderr what is being served"))
 }
 
@@ -89,6 +100,12 @@ fn main() {
     }
     if arguments.get_flag("hostile") {
         play_corpus(&stage);
+    }
+    if arguments.get_flag("drip") {
+        let film = Media::new(11, FILM);
+        let slow = Reply::media(&film).fault(Fault::Slow { chunk: PIECE, pause: PAUSE });
+        stage.play(DRIP.0, DRIP.1, slow.content_type("video/mp4"));
+        stage.play(DRIP.0, DRIP.2, Reply::media(&film));
     }
     let film = TikTok::video(VIDEO_ID)
         .title("Water through a gate")

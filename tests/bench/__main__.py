@@ -14,11 +14,13 @@ from pathlib import Path
 import common
 import relays
 from subjects import (
+    any_host,
     cached,
     extract,
     extract_memory,
     faults,
     first_byte,
+    hostile,
     link,
     memory,
     relay,
@@ -39,9 +41,10 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "memory": memory.run,
     "faults": faults.run,
     "soak": soak.run,
+    "hostile": hostile.run,
 }
 
-ON_DEMAND = {"cached", "link", "relay", "memory", "faults", "soak"}
+ON_DEMAND = {"cached", "link", "relay", "memory", "faults", "soak", "hostile"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
@@ -94,11 +97,14 @@ def options() -> tuple[list[str], common.Options]:
         "--extractions",
         type=int,
         metavar="N",
-        help=f"extract: per run and side ({extract.EXTRACTIONS}); soak: per run ({soak.EXTRACTIONS})",
+        help=f"extract: per run and side ({extract.EXTRACTIONS}); soak: per run ({soak.EXTRACTIONS}); "
+        f"hostile: per run and side of its last table ({any_host.EXTRACTIONS})",
     )
     parser.add_argument(
         "--seconds", type=float, default=5, metavar="N", help="cached, soak: length of a load that is not counted (5)"
     )
+    parser.add_argument("--cases", type=int, metavar="N", help="hostile: so many pages of the corpus (all)")
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="hostile: helpers killed (200)")
     said = parser.parse_args()
     settings = dict(pair.partition("=")[::2] for pair in said.set)
     other = said.other.absolute() if said.other else None
@@ -109,6 +115,8 @@ def options() -> tuple[list[str], common.Options]:
         parser.error("a bad value of --sides, --cores, --gib or --seconds")
     if said.clients < 1 or (said.extractions is not None and said.extractions < 1):
         parser.error("a bad value of --clients or --extractions")
+    if said.kills < 1 or (said.cases is not None and said.cases < 1):
+        parser.error("a bad value of --cases or --kills")
     chosen = common.Options(
         runs=said.runs,
         binary=said.binary.absolute(),
@@ -120,6 +128,8 @@ def options() -> tuple[list[str], common.Options]:
         other=other,
         extractions=said.extractions,
         seconds=said.seconds,
+        cases=said.cases,
+        kills=said.kills,
     )
     return [said.name] if said.name else [name for name in SUBJECTS if name not in ON_DEMAND], chosen
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import load
@@ -51,6 +52,8 @@ class Options:
     other: Path | None = None
     extractions: int | None = None
     seconds: float = 5
+    cases: int | None = None
+    kills: int = 200
 
     def setting(self, name: str, default: int) -> int:
         """Give the value of a setting of Sluice that is a number."""
@@ -93,11 +96,19 @@ class Stage:
 
     def served(self) -> int:
         """Ask the stage how many pages it has served."""
+        return int(self._told("pages"))
+
+    def corpus(self) -> list[dict[str, Any]]:
+        """Ask the stage for the hostile corpus: see `Case::json` in tests/support/hostile/mod.rs."""
+        cases: list[dict[str, Any]] = json.loads(self._told("hostile"))
+        return cases
+
+    def _told(self, what: str) -> bytes:
         proxy = urlsplit(self.proxy)
         connection = http.client.HTTPConnection(proxy.hostname or "", proxy.port, timeout=PATIENCE)
         try:
-            connection.request("GET", "http://stage.invalid/pages")
-            return int(body(connection.getresponse()))
+            connection.request("GET", f"http://stage.invalid/{what}")
+            return body(connection.getresponse())
         finally:
             connection.close()
 
@@ -107,12 +118,15 @@ _ids = itertools.count(7_400_000_000_000_000_000)
 
 
 @contextmanager
-def stage(size: int = 200_000, *, delay: int = 0, traps: bool = False) -> Iterator[Stage]:
-    """Start a stage whose best format has `size` bytes, with pages and heads `delay` ms late."""
+def stage(size: int = 200_000, *, delay: int = 0, plays: Sequence[str] = ()) -> Iterator[Stage]:
+    """Start a stage whose best format has `size` bytes, with pages and heads `delay` ms late.
+
+    `plays`: what else it is to play, such as `traps`, `hostile` or `drip`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         ca = f"{folder}/ca.pem"
         command: list[str | Path] = [STAGE, "--ca", ca, "--any-id", "--size", str(size), "--delay-ms", str(delay)]
-        with running([*command, *(["--traps"] if traps else [])], {}) as process:
+        with running([*command, *(f"--{it}" for it in plays)], {}) as process:
             said = json.loads(process.wait_for('"proxy"'))
             yield Stage(said["proxy"], ca, said["page"])
 

@@ -146,6 +146,13 @@ def tiktok(page: str) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
+def anew(page: str) -> bytes:
+    """Make a request for a page's description that no cache answers (`POST /extract`)."""
+    body = json.dumps({"url": page, "fresh": True})
+    head = "POST /extract HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
 def check(answer: bytes) -> None:
     """Anything but a description with links is a `BenchError`."""
     if not is_ok(answer) or b'"streamData"' not in answer:

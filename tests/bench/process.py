@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 60.0
@@ -118,7 +118,7 @@ class Process:
 
     def cpu(self) -> float:
         """CPU time so far, user and system, in seconds."""
-        return sum(_cpu(pid) for pid in self._pids())
+        return sum(cpu_of(pid) for pid in self._pids())
 
     def rss(self) -> float:
         """Resident set (VmRSS), in MB of 10^6 bytes."""
@@ -144,9 +144,16 @@ class Process:
     def _megabytes(self, name: str, key: str) -> float:
         return sum(_kib(pid, name, key) for pid in self._pids()) * 1024 / 1e6
 
+    def children(self) -> list[int]:
+        """Processes that it has started and that are not reaped; each belongs to the thread that started it."""
+        found: list[int] = []
+        for thread in os.listdir(f"/proc/{self.child.pid}/task"):
+            with suppress(OSError):  # a thread may end meanwhile
+                found += map(int, Path(f"/proc/{self.child.pid}/task/{thread}/children").read_text().split())
+        return found
+
     def _pids(self) -> list[int]:
-        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text().split()
-        return [self.child.pid, *map(int, children)]
+        return [self.child.pid, *self.children()]
 
     def close(self) -> None:
         """End it; there is nothing in it worth keeping."""
@@ -162,14 +169,16 @@ class Process:
         self.child.wait()
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """CPU time of a process so far, user and system, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _kib(pid: int, name: str, key: str) -> int:
     lines = Path(f"/proc/{pid}/{name}").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(key)).split()[1])
+    # One that has ended, and is still there for its parent, has none.
+    return int(next((line for line in lines if line.startswith(key)), f"{key} 0").split()[1])
 
 
 @contextmanager

@@ -175,10 +175,11 @@ def _sluice(source: Origin, options: common.Options) -> Iterator[Relay]:
     log = source.folder / "sluice.log"
     with common.sluice(options, settings, log=log, cores=options.cores[0]) as process:
         common.wait_until_warm(process)
-        yield Relay(process, lambda name: f"/stream?data={_token(source.url(name))}")
+        yield Relay(process, lambda name: f"/stream?data={token(source.url(name))}")
 
 
-def _token(url: str) -> str:
+def token(url: str) -> str:
+    """Seal a link to that address for a Sluice whose key is `KEY`."""
     made = subprocess.run([TOKEN, url], env={"ENCRYPTION_KEY": KEY}, capture_output=True, text=True, check=True)
     return made.stdout.strip()
 

@@ -35,7 +35,7 @@ def run(options: common.Options) -> str:
     """Start Sluice anew for each run and mode."""
     names = ("beside", "quiet", "held", "wait", "free")
     figures: dict[str, Figures] = {mode: {name: [] for name in names} for mode in MODES}
-    with tempfile.TemporaryDirectory() as folder, common.stage(traps=True) as internet:
+    with tempfile.TemporaryDirectory() as folder, common.stage(plays=["traps"]) as internet:
 
         def measure(mode: str) -> None:
             with common.sluice(options, internet.settings, log=Path(folder, "sluice")) as server:
