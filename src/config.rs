@@ -227,8 +227,9 @@ impl Reader<'_> {
         let on = self.value("GENERIC", values::switch);
         let settings = extract::GenericSettings {
             workers: self.value("GENERIC_WORKERS", values::number(1, 64)),
-            memory: self.value("GENERIC_MEMORY", values::number(64 << 20, 1 << 40)),
+            memory: self.value("GENERIC_MEMORY", values::number(128 << 20, 1 << 40)),
             idle: self.value("GENERIC_IDLE", values::seconds(1, 86_400)),
+            named_bytes: self.value("MAX_NAMED_BYTES", values::number(64 << 10, 1 << 30)),
         };
         on.then_some(settings)
     }

@@ -81,6 +81,21 @@ pub fn script(limits: &Limits, parent: u32) -> Result<(), ConfineError> {
     Ok(())
 }
 
+/// Keeps the files that this process was started with, and did not open itself, from the processes that it starts: a
+/// socket that systemd gave, say.
+pub fn keep_files() {
+    close_fds::set_fds_cloexec(becoming::FIRST_OTHER, &[]);
+}
+
+/// Gives up rank and privileges, of this thread and those that it makes from here on. [`helper`] and [`script`] do so,
+/// too, but for the threads that there are already that is too late.
+pub fn renounce() -> Result<(), ConfineError> {
+    // Others come first; who may not even be nice is nice already.
+    let _ = process::setpriority_process(None, NICE);
+    rustix::thread::set_no_new_privs(true).map_err(|error| limit("privileges", error))?;
+    drop_capabilities()
+}
+
 /// Keeps this process's environment and memory from other processes of its user, a confined one among them: they could
 /// read it through /proc. Costs core dumps, and debuggers need root.
 pub fn private() -> Result<(), ConfineError> {
@@ -88,8 +103,7 @@ pub fn private() -> Result<(), ConfineError> {
 }
 
 fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError> {
-    // Others come first; who may not even be nice is nice already.
-    let _ = process::setpriority_process(None, NICE);
+    renounce()?;
     let given = [
         (Resource::As, limits.address_space),
         (Resource::Data, limits.data),
@@ -102,9 +116,7 @@ fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError>
         let both = Rlimit { current: Some(most), maximum: Some(most) };
         process::setrlimit(resource, both).map_err(|error| limit("a limit", error))?;
     }
-    process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| limit("parent", error))?;
-    rustix::thread::set_no_new_privs(true).map_err(|error| limit("privileges", error))?;
-    drop_capabilities()
+    process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| limit("parent", error))
 }
 
 /// Of root's privileges only that to read stays, for the runtime may lie in somebody's folder.

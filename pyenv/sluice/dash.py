@@ -14,6 +14,9 @@ _PLAIN = re.compile(r"\$(Number|Bandwidth|Time)\$")
 _CONVERTED = re.compile(r"\$(Number|Bandwidth|Time)%([^$]+)\$")
 _DIRECTIVE = re.compile(r"%%|%(?:\(\w*\))?[-+ #0]*(\d*)(?:\.(\d*))?")
 
+_ROOT = re.compile(r"(?i)^{([^}]+)?}MPD$")  # as yt-dlp reads the namespace, and from no other tag
+_LONG = 1 << 14  # characters of a template that nobody means well with
+
 _MISTAKES = (ValueError, KeyError, TypeError, ArithmeticError)
 """What a malformed attribute raises, in yt-dlp as here."""
 
@@ -59,13 +62,18 @@ class _Segments:
                 times = 1 + max(int(entry.get("r", 0)), 0)
                 self.timeline += times
                 self.timeline_length += times * int(entry.attrib["d"])
-                self.time_digits = max(self.time_digits, len(entry.get("t", "")), len(str(self.timeline_length)) + 1)
+                self.time_digits = max(self.time_digits, len(entry.get("t", "")), _digits(self.timeline_length) + 1)
         if start := source.get("startNumber"):
-            self.number_digits = len(str(int(start))) + 1
+            self.number_digits = _digits(int(start)) + 1
         if timescale := source.get("timescale"):
             self.timescale = int(timescale)
         if duration := source.get("duration"):
             self.length = float(duration)
+
+
+def _digits(number: int) -> int:
+    """Decimal digits of a number, roughly; Python refuses to write the longest down."""
+    return number.bit_length() // 3 + 1
 
 
 def count_mpd(mpd: Any) -> Iterator[tuple[int, int, int]]:
@@ -73,7 +81,8 @@ def count_mpd(mpd: Any) -> Iterator[tuple[int, int, int]]:
 
     Follows `InfoExtractor._parse_mpd_periods`, mistakes included: where that would stop, this does.
     """
-    ns = mpd.tag[: mpd.tag.find("}") + 1]
+    found = _ROOT.match(mpd.tag)
+    ns = f"{{{found[1]}}}" if found and found[1] else ""
     duration = parse_duration(mpd.get("mediaPresentationDuration"))
     with contextlib.suppress(*_MISTAKES):
         for period in mpd.findall(ns + "Period"):
@@ -82,6 +91,7 @@ def count_mpd(mpd: Any) -> Iterator[tuple[int, int, int]]:
 
 def _count_period(period: Any, duration: float | None, mpd: Any, ns: str) -> Iterator[tuple[int, int, int]]:
     number = 0
+    longest = 0.0
     at_period = _Segments().read(period, ns)
     for adaptation in period.findall(ns + "AdaptationSet"):
         at_adaptation = at_period.read(adaptation, ns)
@@ -90,11 +100,12 @@ def _count_period(period: Any, duration: float | None, mpd: Any, ns: str) -> Ite
             number += 1
             try:
                 segments = at_adaptation.read(representation, ns)
-                fragments = _fragments(segments, duration)
+                fragments = _fragments(segments, duration or longest)
             except _MISTAKES:
                 # It may be one that yt-dlp passes over without a look.
                 continue
-            duration = duration or _length(segments, fragments)
+            # yt-dlp takes that of the first one that it does not pass over.
+            longest = max(longest, _length(segments, fragments) or 0)
             unfolded = shared + _base(representation, ns=ns)
             name, rate = (len(representation.get(key, "")) for key in ("id", "bandwidth"))
             if segments.media and segments.urls is None:
@@ -134,6 +145,9 @@ def _base(*elements: Any, ns: str) -> int:
 
 def _widest(template: str, representation: Any, name: int, rate: int, segments: _Segments) -> int:
     """Characters that a template makes at most: `%0999999999d` in it makes a gigabyte."""
+    if len(template) > _LONG:
+        # More than any limit: it is not worth a look, and yt-dlp must not take one either.
+        return 1 << 62
     named = template.count("$RepresentationID$")
     length = len(template) + named * name
     # The id may hold directives of its own; it is put in only where that can't be much.

@@ -31,8 +31,9 @@ class HandOff(BaseException):
         self.extra_info: dict[str, Any] = {}
 
     def keep(self, result: dict[str, Any], extra_info: dict[str, Any] | None) -> None:
-        """Note where the extraction stopped; the innermost place is the one."""
-        if self.result is None:
+        """Note where the extraction stopped: the innermost reference is the one, for it is what led to the page."""
+        # Of anything else something is done already, and what is not may be lazy, and not for JSON.
+        if self.result is None and result.get("_type") in ("url", "url_transparent"):
             self.result, self.extra_info = result, extra_info or {}
 
     def state(self, url: str, added: Iterable[http.cookiejar.Cookie]) -> str:
@@ -41,7 +42,7 @@ class HandOff(BaseException):
         if self.result is not None:
             # Lazy lists and whatever else JSON has no word for are made plain.
             plain = YoutubeDL.sanitize_info({"result": self.result, "extra_info": self.extra_info})
-            state.update(plain)
+            state |= {key: plain[key] for key in ("result", "extra_info")}
         return json.dumps(state, separators=(",", ":"))
 
 

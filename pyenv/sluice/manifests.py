@@ -4,11 +4,13 @@ Each check follows what the function of the same name in yt_dlp/extractor/common
 manifest that is malformed is left to yt-dlp, which says so.
 """
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from yt_dlp.compat import compat_etree_fromstring
 from yt_dlp.extractor.common import InfoExtractor
@@ -18,7 +20,10 @@ from sluice.dash import count_mpd
 from sluice.limits import Limits, Meter
 
 _AMPLIFIED = 100
-"""How much more than a document its entities may stand for, to expat (XML_SetBillionLaughsAttackProtection...)."""
+"""How much more than a document entities of entities may stand for, to expat (its "billion laughs" protection)."""
+
+_ATTRIBUTE = 100
+"""Bytes that an attribute takes in memory beside its name and value."""
 
 
 def install(limits: Limits) -> None:
@@ -44,7 +49,7 @@ def _checked(parse: Any, check: Callable[[Meter, Any, str], None]) -> Any:
 
 
 class _Parser:
-    """In place of xml.etree.ElementTree: takes no document whose entities may stand for more than a page."""
+    """In place of xml.etree.ElementTree: takes no document that makes more of itself than a page may be."""
 
     XMLParser = ElementTree.XMLParser
 
@@ -52,9 +57,43 @@ class _Parser:
         self._meter = Meter(limits)
 
     def XML(self, text: str | bytes, parser: Any) -> Any:  # noqa: N802  as it is called there
-        if ("<!ENTITY" if isinstance(text, str) else b"<!ENTITY") in text:  # type: ignore[operator]
-            self._meter.check("page_bytes", len(text) * _AMPLIFIED)
+        self._meter.check("page_bytes", len(text) + _declared(text))
         return ElementTree.XML(text, parser)
+
+
+def _declared(text: str | bytes) -> int:
+    """Return how much may come of what a document declares, at most: entities, and attributes that it need not write.
+
+    Asked of the parser itself, up to the first element: a text may hide from any search by its encoding.
+    """
+    entities, attributes = [0], [0]
+    nested = False
+
+    def entity(_name: str, parameter: bool, value: str | None, *_: Any) -> None:
+        nonlocal nested
+        nested = nested or parameter or "&" in (value or "")
+        entities.append(len(value or ""))
+
+    def attribute(_element: str, name: str, _type: str, default: str | None, _required: bool) -> None:
+        attributes.append(0 if default is None else _ATTRIBUTE + len(name) + len(default))
+
+    def element(*_: Any) -> None:
+        raise _PrologEnd
+
+    parser = expat.ParserCreate()
+    parser.EntityDeclHandler = entity
+    parser.AttlistDeclHandler = attribute
+    parser.StartElementHandler = element
+    # One that is malformed is left to yt-dlp.
+    with contextlib.suppress(_PrologEnd, expat.ExpatError, ValueError, LookupError):
+        parser.Parse(text, True)
+    # `&a;` and `<a/>` are the shortest that call for one, and for all.
+    unfolded = len(text) * _AMPLIFIED if nested else len(text) // 3 * max(entities)
+    return unfolded + len(text) // 4 * sum(attributes)
+
+
+class _PrologEnd(Exception):  # noqa: N818  what comes after it is not looked at
+    pass
 
 
 def _check_mpd(meter: Meter, mpd: Any, _: str) -> None:

@@ -93,6 +93,8 @@ def project(ydl: Ydl, info: Json) -> Json:
     `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError and LimitError.
     """
     result = _fields(info, _INFO)
+    if "webpage_url" in result:
+        result["webpage_url"] = _plain(result["webpage_url"])
     if info.get("_type") in ("playlist", "multi_video"):
         result["kind"] = "playlist"
         entries = (_entry(entry) for entry in (info.get("entries") or ())[: ydl.meter.limits.entries] if entry)
@@ -248,8 +250,11 @@ def _subtitle_links(ydl: Ydl, info: Json, several: Iterable[Json]) -> Iterable[J
 def _entry(entry: Mapping[str, Any]) -> Json:
     result = _fields(entry, {"id": text, "title": text})
     url = web_url(entry.get("webpage_url")) or web_url(entry.get("url"))
-    # What extractors tell each other in a URL is not for clients, and not taken from them (session.py).
-    url = url and url.partition("#__youtubedl_smuggle")[0]
     if url:
-        result["url"] = url
+        result["url"] = _plain(url)
     return result
+
+
+def _plain(url: str) -> str:
+    """Leave out what extractors tell each other in a URL: not for clients, nor taken from them (session.py)."""
+    return url.partition("#__youtubedl_smuggle")[0]

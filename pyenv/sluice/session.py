@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import breaking, engine, extractors, handlers, handoff, javascript, manifests, trust
+from sluice import breaking, engine, extractors, handlers, handoff, javascript, large, manifests, trust
 from sluice.breaking import LockHeldError, breakable
 from sluice.cookies import CookieFile
 from sluice.engine import Job, Settings, Ydl
@@ -39,7 +39,8 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
 
     Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "any_host"?:
     whether extractors that take pages of any host may run here, "limits"?: {"page_bytes": n, ...} (see `Limits`),
-    "javascript"?: what fields `javascript.Runtime` has, or null}, and with the last what runs a script; returns
+    "javascript"?: what fields `javascript.Runtime` has, or null, "named_bytes"?: of the largest page of a named site
+    that is for this process}, and with the last what runs a script; returns
     {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
     when the CA file can't be used. Output streams of Python go nowhere afterwards.
     """
@@ -51,6 +52,7 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     count = extractors.prepare(config.get("any_host", False))
     manifests.install(limits)
     breaking.install()
+    large.install(config.get("named_bytes"))
     javascript.install(config.get("javascript"), run_script)
     sys.setrecursionlimit(limits.depth)
     with _lock:
@@ -170,7 +172,10 @@ class Session:
             # After a break nobody knows what was half done.
             held = isinstance(off, LockHeldError)
             self._whole = not held
-            return {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies)), "held": held}
+            try:
+                return {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies)), "held": held}
+            except RecursionError:
+                return {"error": classify(LimitError("depth", ydl.meter.limits))}
         except RecursionError:
             return {"error": classify(LimitError("depth", ydl.meter.limits))}
         except Exception as error:

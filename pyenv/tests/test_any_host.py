@@ -105,3 +105,22 @@ def test_an_operators_cookies_are_not_sent_along(start, stage, tmp_path):
     state = handed_off(start(cookies_path=str(cookies)), url)
     assert stage.seen[0][2]["cookie"] == "sid=operator"
     assert [fields[1] for fields in state["cookies"]] == ["muid"]
+
+
+def test_a_large_page_of_a_named_site_is_handed_off(start, stage, monkeypatch):
+    monkeypatch.setattr(InfoExtractor, "_webpage_read_content", InfoExtractor._webpage_read_content)
+    session = start(named_bytes=100_000)
+    stage.page(VIDEO, tiktok_page(tiktok_item()).ljust(100_000))
+    assert "ok" in json.loads(session.extract(VIDEO, "{}"))
+    stage.page(VIDEO, tiktok_page(tiktok_item()).ljust(100_001))
+    assert handed_off(session, VIDEO) == {"url": VIDEO, "cookies": []}
+
+
+def test_what_is_not_a_reference_is_begun_again(start, stage):
+    off = handoff.HandOff()
+    off.keep({"_type": "playlist", "entries": (number for number in range(3))}, {})
+    off.keep({"_type": "video", "id": "1"}, {})
+    assert json.loads(off.state(VIDEO, ())) == {"url": VIDEO, "cookies": []}
+    off.keep({"_type": "url", "url": PAGE}, None)
+    off.keep({"_type": "url", "url": VIDEO}, None)
+    assert json.loads(off.state(VIDEO, ()))["result"] == {"_type": "url", "url": PAGE}

@@ -262,6 +262,63 @@ def test_entities(ran):
     assert ran(parsed(f"<x><!--{' ' * 1_000_000}-->a</x>"))["ok"]["title"] == "1"
 
 
+def test_what_a_document_declares_is_read_in_any_encoding(ran):
+    def parsed(text):
+        return lambda ie: found(title=str(len("".join(ie._parse_xml(text, "1").itertext()))))
+
+    def document(entity, times, padding=0):
+        body = "&e;" * times + " " * padding
+        return f'<!DOCTYPE x [<!ENTITY e "{entity}">]><x>{body}</x>'
+
+    # Feeds declare the names that HTML has.
+    assert ran(parsed(document("&#160;", 100, 1_000_000)))["ok"]["title"] == "1000100"
+    exceeded(ran(parsed(document("x" * 5_000, 5_000))), "page_bytes", 16 << 20)
+    hidden = document("x" * 5_000, 20_000).encode("utf-16-le").decode()
+    exceeded(ran(parsed(hidden)), "page_bytes", 16 << 20)
+
+
+def test_attributes_that_a_document_declares(ran):
+    def document(number):
+        declared = " ".join(f'a{at} CDATA "x"' for at in range(number))
+        return f"<!DOCTYPE x [<!ATTLIST b {declared}>]><x>{'<b/>' * number}</x>"
+
+    def counted(text):
+        return lambda ie: found(title=str(sum(len(b.attrib) for b in ie._parse_xml(text, "1"))))
+
+    assert ran(counted(document(20)))["ok"]["title"] == "400"
+    exceeded(ran(counted(document(6_000))), "page_bytes", 16 << 20)
+
+
+PASSED_OVER = '<Representation id="p" mimeType="x/y">' + template("", "x", timeline('d="1"')) + "</Representation>"
+LONG = template("", "$Number$", timeline('d="1" r="59999"'))
+EVASIVE = {
+    "a length of too many digits": mpd(representation(LONG)).replace(
+        "<AdaptationSet", template("", "x", timeline(f'd="{"9" * 4_200}" r="9"')) + "<AdaptationSet", 1
+    ),
+    "another root": mpd(representation(template('duration="1"')), "PT60000S", ns="")
+    .replace('<MPD xmlns=""', '<a:Foo xmlns:a="urn:x"')
+    .replace("</MPD>", "</a:Foo>"),
+    "one that is passed over": mpd(
+        PASSED_OVER + representation(LONG) + representation(template('duration="1"', "$Number$"), "b"), duration=""
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EVASIVE)
+def test_no_count_is_evaded(name):
+    assert max(fragments for _, fragments, _ in count_mpd(ElementTree.fromstring(EVASIVE[name]))) >= 60_000
+
+
+def test_a_long_template_is_not_looked_at():
+    media = "$Number" * 1_000_000
+    text = mpd(template("", media) + representation() * 200)
+    unfolded = [unfolded for *_, unfolded in count_mpd(ElementTree.fromstring(text))]
+    assert len(unfolded) == 200
+    assert max(unfolded) < 1_000
+    timed = mpd(template('duration="7"', media) + representation())
+    assert max(unfolded for *_, unfolded in count_mpd(ElementTree.fromstring(timed))) > 1 << 50
+
+
 def test_deep_xml_is_no_trouble(ran):
     text = "<x>" * 100_000 + "</x>" * 100_000
     assert "ok" in ran(lambda ie: found(title=ie._parse_xml(text, "1").tag))

@@ -46,6 +46,7 @@ settings! {
     "CACHE_ENTRIES" COUNT = "10000", "1000", "Extractions remembered at most";
     "CACHE_BYTES" BYTES = "16777216", "268435456", "Memory for remembered extractions, roughly; one takes about 40 kB";
     "MAX_HOLD" SECONDS = "1", "3", "How long a page may keep others from being extracted before a helper goes on with it";
+    "MAX_NAMED_BYTES" BYTES = "1048576", "4194304", "Largest page of a named site that is read without a helper";
     "MAX_PAGE_BYTES" BYTES = "16777216", "4194304", "Largest answer of a site that an extraction reads, decoded";
     "MAX_JOB_BYTES" BYTES = "67108864", "16777216", "All answers that an extraction reads, decoded, and what manifests unfold to";
     "MAX_FORMATS" COUNT = "1000", "200", "Formats of a page";

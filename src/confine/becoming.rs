@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use super::{ConfineError, Limits};
 
 /// The first open file that is none of the three streams.
-const FIRST_OTHER: i32 = 3;
+pub(super) const FIRST_OTHER: i32 = 3;
 
 /// What to become, as `sluice confined` takes it.
 #[derive(Debug)]

@@ -159,11 +159,14 @@ const NEVER_X86: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const NEVER_X86: &[c_long] = &[];
 
+/// The same on all machines, but libc has no name for it on some.
+const FCHMODAT2: c_long = 452;
+
 /// Those for which there is an older way that libraries fall back to, and that can be looked into.
 const UNHEARD_OF: &[c_long] = &[
     libc::SYS_clone3,
     libc::SYS_openat2,
-    libc::SYS_fchmodat2,
+    FCHMODAT2,
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,

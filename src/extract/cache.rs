@@ -7,7 +7,7 @@ use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Moka;
 
-use super::{Ask, ExtractError, Extraction, PageErrorKind};
+use super::{Ask, ExtractError, Extraction, Limit, PageErrorKind};
 
 /// How long before its links end an extraction is not handed out any more: who gets a link wants to use it.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -169,6 +169,10 @@ fn life(extraction: &Extraction, ttl: Duration) -> Duration {
 fn is_definite(error: &ExtractError) -> bool {
     use PageErrorKind::*;
     let ExtractError::Page(error) = error else { return false };
+    // What was going on beside it had a part in these.
+    if matches!(error.limit, Some(Limit::Hold | Limit::Memory)) {
+        return false;
+    }
     matches!(
         error.kind,
         NotFound | Private | LoginRequired | GeoRestricted | AgeRestricted | UnsupportedUrl | LimitExceeded

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::RecvError;
 
 use super::cache::{Outcome, Wanted};
@@ -41,10 +42,18 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let call = Call::Extract { url: ask.page.as_str().to_owned(), offset: ask.offset, limit: ask.limit };
         let outcome = match self.submit(call, priority, started + self.timeout) {
             Err(error) => Err(error),
-            Ok(job) => match self.wait(&ask, &announce, job, started + self.timeout).await {
-                None => return crash.disarm(),
-                Some(answer) => self.extracted(&ask, answer, priority, started + self.timeout).await,
-            },
+            Ok(job) => {
+                let landed = async {
+                    let deadline = started + self.timeout;
+                    let withdraw = || self.pool.withdraw(job.number);
+                    let answer = self.wait(&ask, &announce, job.answer, withdraw, deadline).await?;
+                    self.extracted(&ask, &announce, self.answered(answer), priority, deadline).await
+                };
+                match landed.await {
+                    None => return crash.disarm(),
+                    Some(outcome) => outcome,
+                }
+            }
         };
         // What was not begun says nothing about how long it takes.
         if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
@@ -60,49 +69,65 @@ impl<S: Send + Sync + 'static> Inner<S> {
         self.flights.land(&ask, &announce, outcome);
     }
 
-    /// Waits for a job; nothing where everybody left before it was begun.
-    async fn wait(
+    /// Waits for a job: nothing where everybody left before it was begun, and in the second place where its time is up.
+    async fn wait<T>(
         &self,
         ask: &Ask,
         announce: &Announce<S>,
-        mut job: Pending,
+        mut answer: Receiver<T>,
+        withdraw: impl Fn() -> bool,
         deadline: Instant,
-    ) -> Option<Result<String, ExtractError>> {
+    ) -> Option<Option<Result<T, RecvError>>> {
         let late = tokio::time::sleep_until(deadline.into());
         tokio::pin!(late);
         let mut begun = false;
         loop {
-            let answer = tokio::select! {
-                answer = &mut job.answer => Some(answer),
-                () = &mut late => None,
+            tokio::select! {
+                // Where both are there, the answer is.
+                biased;
+                answer = &mut answer => return Some(Some(answer)),
+                () = &mut late => return Some(None),
                 () = announce.closed(), if !begun => {
-                    let withdraw = || {
-                        begun = !self.pool.withdraw(&job);
+                    let withdrawn = || {
+                        begun = !withdraw();
                         !begun
                     };
-                    if self.flights.abandon(ask, announce, withdraw) {
+                    if self.flights.abandon(ask, announce, withdrawn) {
                         return None;
                     }
                     // Begun, or boarded again in that moment.
-                    continue;
                 }
-            };
-            return Some(self.answered(answer));
+            }
         }
     }
 
-    /// Has a helper go on with a job.
-    async fn quarantined(&self, job: Job, held: bool) -> Result<String, ExtractError> {
+    /// Has a helper go on with a job; nothing where everybody left before it did.
+    async fn quarantined(
+        &self,
+        ask: &Ask,
+        announce: &Announce<S>,
+        job: Job,
+    ) -> Option<Result<String, ExtractError>> {
         let Some(quarantine) = &self.quarantine else {
-            return Err(ExtractError::Page(if held { PageError::held() } else { PageError::unsupported() }));
+            return Some(Err(ExtractError::Page(PageError::unsupported())));
         };
-        quarantine.run(job).await.map_err(|refused| match refused {
+        let deadline = job.deadline;
+        let answer = match quarantine.submit(job) {
+            Ok(job) => {
+                let withdraw = || quarantine.withdraw(job.number);
+                match self.wait(ask, announce, job.answer, withdraw, deadline).await? {
+                    Some(answer) => answer.unwrap_or(Err(quarantine::Refused::Closed)),
+                    None => return Some(Err(ExtractError::Timeout(self.timeout.as_secs()))),
+                }
+            }
+            Err(refused) => Err(refused),
+        };
+        Some(answer.map_err(|refused| match refused {
             quarantine::Refused::Full => ExtractError::Overloaded,
             quarantine::Refused::Closed => ExtractError::Closed,
             quarantine::Refused::Down => ExtractError::Stalled,
-            quarantine::Refused::Overdue => ExtractError::Timeout(self.timeout.as_secs()),
             quarantine::Refused::Crashed => ExtractError::Page(PageError::crashed()),
-        })
+        }))
     }
 
     pub(super) fn submit(
@@ -130,25 +155,34 @@ impl<S: Send + Sync + 'static> Inner<S> {
         }
     }
 
+    /// What Python's answer means, after a helper has gone on with it where one has to; nothing where everybody left.
     async fn extracted(
         &self,
         ask: &Ask,
+        announce: &Announce<S>,
         answer: Result<String, ExtractError>,
         priority: Priority,
         deadline: Instant,
-    ) -> Outcome<S> {
-        let mut answer = answer?;
-        let extraction: Extraction = match work::read(&answer)? {
-            work::Answer::Done(extraction) => extraction,
-            work::Answer::HandOff { state, held } => {
+    ) -> Option<Outcome<S>> {
+        let read = |answer: &str| work::read::<Extraction>(answer);
+        let (answer, extraction) = match answer.and_then(|answer| Ok((read(&answer)?, answer))) {
+            Err(error) => return Some(Err(error)),
+            Ok((work::Answer::Done(extraction), answer)) => (answer, extraction),
+            Ok((work::Answer::HandOff { held: true, .. }, _)) if self.quarantine.is_none() => {
+                return Some(Err(ExtractError::Page(PageError::held())));
+            }
+            Ok((work::Answer::HandOff { state, .. }, _)) => {
                 let job = Job { state, offset: ask.offset, limit: ask.limit, priority, deadline };
-                answer = self.quarantined(job, held).await?;
-                work::read(&answer)?.done()?
+                let answer = self.quarantined(ask, announce, job).await?;
+                match answer.and_then(|answer| Ok((read(&answer)?.done()?, answer))) {
+                    Err(error) => return Some(Err(error)),
+                    Ok((extraction, answer)) => (answer, extraction),
+                }
             }
         };
         let (sealed, bytes) = (self.seal)(&ask.page, &extraction);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         // The texts of the answer, once more as a structure.
-        Ok(Arc::new(Extracted { number, extraction, sealed, bytes: answer.len() * 3 / 2 + bytes }))
+        Some(Ok(Arc::new(Extracted { number, extraction, sealed, bytes: answer.len() * 3 / 2 + bytes })))
     }
 }

@@ -124,6 +124,9 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             let settings = settings.quarantine(generic, runtime.as_ref());
             Quarantine::new(settings, runtime, Arc::clone(&metrics))
         });
+        let quarantine = quarantine
+            .transpose()
+            .map_err(|error| python::PythonError::Start(format!("no thread: {error}")))?;
         Ok(Self(Arc::new(Inner {
             pool,
             quarantine,
@@ -253,8 +256,10 @@ impl Reins for Grip {
         self.pulse.wait()
     }
 
-    fn break_off(&self, handle: u64) {
-        self.metrics.lock_broken();
+    fn break_off(&self, handle: u64, again: bool) {
+        if !again {
+            self.metrics.lock_broken();
+        }
         self.interpreter.break_off(handle);
     }
 }

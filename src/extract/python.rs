@@ -278,6 +278,15 @@ fn breaking_signal() -> Result<Option<i32>, PythonError> {
     })
 }
 
+/// Gives back to the system what C's heap holds free.
+pub fn trim() {
+    #[expect(unsafe_code, reason = "malloc_trim(3) is a C function")]
+    // SAFETY: it may be called at any time, by any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Sets the exception that a thread finds when it next looks, or none. The caller is attached.
 fn raise_in(thread: u64, exception: *mut ffi::PyObject) {
     #[expect(unsafe_code, reason = "pyo3 does not wrap this function")]

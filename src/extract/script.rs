@@ -24,7 +24,7 @@ pub use runtime::{ADVICE, Kind, Runtime};
 
 /// Most bytes that a script may print. The answers to a page's challenges take some kilobytes; the player, which
 /// yt-dlp has returned for a cache that is off here, takes three megabytes.
-const MAX_STDOUT: u64 = 8 << 20;
+pub(super) const MAX_STDOUT: u64 = 8 << 20;
 /// What is kept of its complaints, in bytes; for the log.
 const MAX_STDERR: u64 = 16 << 10;
 /// How long a runtime may take to say its version, at start.

@@ -45,6 +45,8 @@ pub struct GenericSettings {
     pub memory: u64,
     /// How long one is kept that nobody needs.
     pub idle: Duration,
+    /// Largest page of a named site, in bytes, that is not for them.
+    pub named_bytes: u64,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
             "limits": self.limits,
+            "named_bytes": self.generic.filter(|_| !any_host).map(|generic| generic.named_bytes),
             "javascript": scripts.map(Scripts::description),
         })
         .to_string()
@@ -72,11 +75,16 @@ impl Settings {
             max_queue: self.max_queue,
             memory: generic.memory,
             idle: generic.idle,
-            // Python's texts, in JSON once more, and what it logs.
-            message_limit: 2 * usize::try_from(self.limits.result_bytes).unwrap_or(usize::MAX >> 2)
-                + (2 << 20),
+            message_limit: self.message_limit(),
             pyenv: self.pyenv.clone(),
             python_config: self.python_config(true, scripts),
         }
+    }
+
+    /// Enough for a result, for a script with the page that it is about, and for what the script prints: each is JSON
+    /// in JSON, which may double it, and comes with a log or with the solvers.
+    fn message_limit(&self) -> usize {
+        let most = self.limits.result_bytes.max(self.limits.page_bytes).max(script::MAX_STDOUT);
+        2 * usize::try_from(most).unwrap_or(usize::MAX >> 3) + (2 << 20)
     }
 }

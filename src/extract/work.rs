@@ -1,6 +1,6 @@
 //! What a worker does with its jobs, and how Python's answers are read.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,6 +8,10 @@ use serde::de::DeserializeOwned;
 use super::pool::{Call, Worker};
 use super::python::{Interpreter, PythonError};
 use super::{ExtractError, PageError, PageErrorKind, bug};
+
+/// How much later than for its client a job's time is up for Python: what a client hears should not depend on which of
+/// two clocks is first.
+const LATER: Duration = Duration::from_millis(250);
 
 /// Tagged JSON, as `pyenv/sluice/session.py` writes it.
 #[derive(Deserialize)]
@@ -94,7 +98,8 @@ pub(super) fn live(interpreter: Interpreter, worker: &Worker) -> Result<(), Pyth
         while let Some(job) = session.detached(|| worker.next()) {
             let result = match &job.call {
                 Call::Extract { url, offset, limit } => {
-                    let left = job.deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+                    let left = job.deadline.saturating_duration_since(Instant::now()) + LATER;
+                    let left = left.as_secs_f64();
                     let verbose = tracing::enabled!(target: "yt_dlp", tracing::Level::DEBUG);
                     let options = serde_json::json!({
                         "timeout": left, "verbose": verbose, "offset": offset, "limit": limit

@@ -9,7 +9,7 @@ use crate::support::world::{World, assert_problem, post};
 /// has an end.
 fn hold(world: &World) -> Video {
     let video = post().install(&world.stage);
-    let page = format!("<html>{}</html>", r#"<script id=""#.repeat(100_000));
+    let page = format!("<html>{}</html>", r#"<script id=""#.repeat(80_000));
     world.stage.play(tiktok::PAGES, video.path(), Reply::html(page));
     video
 }

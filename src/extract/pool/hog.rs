@@ -10,9 +10,10 @@ use super::{Shared, State};
 const SUSPECT: Duration = Duration::from_millis(200);
 /// How long that must grow at least.
 const WATCHED: Duration = Duration::from_millis(200);
-/// Part of that time, as a divisor, that the worker is on a processor which holds the lock: others have processors to
-/// share with. Those that wait for the lock take nearly none.
-const SHARE: u32 = 4;
+/// What the worker that holds the lock has grown by at least, and its part of what all have grown by: those that wait
+/// for the lock take nearly no time. Not a part of the clock, because processors may be few and shared.
+const GROWTH: Duration = Duration::from_millis(20);
+const PART: f64 = 0.75;
 
 /// What is known of the present wait for the lock.
 #[derive(Default)]
@@ -23,8 +24,8 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// The handle of the worker that is to be broken off, if there is one.
-    pub(super) fn look(&mut self, shared: &Shared, state: &State, now: Instant) -> Option<u64> {
+    /// The handle of the worker that is to be broken off, if there is one, and whether that was tried before.
+    pub(super) fn look(&mut self, shared: &Shared, state: &State, now: Instant) -> Option<(u64, bool)> {
         let held = shared.reins.held();
         if held < SUSPECT {
             *self = Self::default();
@@ -32,18 +33,23 @@ impl Hold {
         }
         let seats = || state.seats.iter().filter_map(|(number, seat)| Some((*number, on_cpu(seat.thread?)?)));
         let (since, before) = self.begun.get_or_insert_with(|| (now, seats().collect()));
-        let watched = now.duration_since(*since);
-        if held < shared.max_hold || watched < WATCHED {
+        if held < shared.max_hold || now.duration_since(*since) < WATCHED {
             return None;
         }
-        let (worker, _) = seats().find(|(number, cpu)| {
-            before.get(number).is_some_and(|before| cpu.saturating_sub(*before) >= watched / SHARE)
-        })?;
+        let growth =
+            seats().filter_map(|(number, cpu)| Some((number, cpu.saturating_sub(*before.get(&number)?))));
+        let growth: Vec<_> = growth.collect();
+        let all = growth.iter().map(|(_, growth)| *growth).sum::<Duration>();
+        let (worker, most) = growth.into_iter().max_by_key(|(_, growth)| *growth)?;
+        if most < GROWTH || most < all.mul_f64(PART) {
+            return None;
+        }
         let seat = state.seats.get(&worker).filter(|seat| seat.running.is_some())?;
-        if !std::mem::replace(&mut self.told, true) {
+        let again = std::mem::replace(&mut self.told, true);
+        if !again {
             tracing::warn!(worker, held = ?held, "a page keeps others from being extracted, and is broken off");
         }
-        seat.handle
+        Some((seat.handle?, again))
     }
 }
 

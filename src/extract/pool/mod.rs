@@ -77,7 +77,7 @@ struct Queued {
 
 /// A job that has been taken in.
 pub(super) struct Pending {
-    number: u64,
+    pub(super) number: u64,
     /// Its end means that the worker was lost.
     pub(super) answer: oneshot::Receiver<Answer>,
 }
@@ -142,8 +142,8 @@ pub(super) trait Reins: Send + Sync {
         Duration::ZERO
     }
 
-    /// Breaks off what it does while it holds that.
-    fn break_off(&self, _handle: u64) {}
+    /// Breaks off what it does while it holds that; `again`, where that was of no use yet.
+    fn break_off(&self, _handle: u64, _again: bool) {}
 }
 
 struct Shared {
@@ -245,10 +245,10 @@ impl Pool {
     }
 
     /// Takes a job back that no worker has begun. False: one has.
-    pub(super) fn withdraw(&self, job: &Pending) -> bool {
+    pub(super) fn withdraw(&self, number: u64) -> bool {
         let mut state = self.0.lock();
         let queued = state.jobs.len();
-        state.jobs.retain(|queued| queued.number != job.number);
+        state.jobs.retain(|queued| queued.number != number);
         state.jobs.len() < queued
     }
 

@@ -186,8 +186,8 @@ async fn a_job_that_nobody_has_begun_can_be_withdrawn() {
     let begun = held.pool.submit(call("1"), Priority::Ordinary, late).unwrap();
     held.taken.recv().unwrap();
     let waits = held.pool.submit(call("2"), Priority::Ordinary, late).unwrap();
-    assert!(!held.pool.withdraw(&begun));
-    assert!(held.pool.withdraw(&waits));
+    assert!(!held.pool.withdraw(begun.number));
+    assert!(held.pool.withdraw(waits.number));
     assert!(waits.answer.await.is_err());
     held.go.send(()).unwrap();
     assert_eq!(begun.answer.await.unwrap(), Ok("1".into()));

@@ -44,8 +44,8 @@ fn watch(watched: &Weak<Shared>) {
         grow(&shared, &mut state, &mut load, Instant::now());
         state.watched = state.seats.values().any(|seat| seat.running.is_some());
         let orders = look(&shared, &mut state, Instant::now());
-        if let Some(handle) = hold.look(&shared, &state, Instant::now()) {
-            shared.reins.break_off(handle);
+        if let Some((handle, again)) = hold.look(&shared, &state, Instant::now()) {
+            shared.reins.break_off(handle, again);
         }
         if orders.is_empty() {
             let wait = match (state.jobs.is_empty(), state.watched) {

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::Settings;
 use super::frame::{self, FrameError, Kind};
 use super::inmate::{Orders, Ran, Script, Work};
+use super::nursery::Nursery;
 use crate::extract::script::{Output, Scripts};
 
 /// The command that makes this binary a helper.
@@ -65,13 +66,11 @@ pub(super) struct Helper {
     child: Child,
     stream: UnixStream,
     limit: usize,
-    /// Whether it has ever answered.
-    pub(super) proven: bool,
 }
 
 impl Helper {
     /// Starts one, and waits until it is ready.
-    pub(super) async fn start(settings: &Settings) -> Result<Self, HelperError> {
+    pub(super) async fn start(settings: &Settings, nursery: &Nursery) -> Result<Self, HelperError> {
         let (ours, theirs) = Pair::pair()?;
         ours.set_nonblocking(true)?;
         // By this name it is the binary that runs, even where another one has taken its place on disk.
@@ -82,11 +81,10 @@ impl Helper {
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).process_group(0);
         // It may not write to files, and the log may be one; why it ends it says by the socket.
         command.stderr(Stdio::null());
-        let child = command.kill_on_drop(true).spawn()?;
-        // It holds the other end of the socket.
-        drop(command);
+        command.kill_on_drop(true);
+        let child = nursery.spawn(command).await?;
         let stream = UnixStream::from_std(ours)?;
-        let mut helper = Self { child, stream, limit: settings.message_limit, proven: false };
+        let mut helper = Self { child, stream, limit: settings.message_limit };
         let orders = Orders {
             pyenv: settings.pyenv.clone(),
             config: settings.python_config.clone(),
@@ -114,7 +112,6 @@ impl Helper {
         loop {
             match frame::receive(&mut self.stream, self.limit).await? {
                 (Kind::Answer, answer) => {
-                    self.proven = true;
                     return Ok(answer);
                 }
                 (Kind::Script, script) => {
@@ -126,10 +123,20 @@ impl Helper {
         }
     }
 
-    /// Its resident memory in bytes (proc(5), `statm`: pages; the second number).
-    pub(super) fn resident(&self) -> Option<u64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id()?)).ok()?;
-        Some(text.split(' ').nth(1)?.parse::<u64>().ok()? * rustix::param::page_size() as u64)
+    /// Its memory of its own in bytes, as the kernel counts it against the limit (proc(5), `status`, `VmData`).
+    pub(super) fn data(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmData:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+    }
+
+    /// Waits until a helper has died; for ever, where there is none.
+    pub(super) async fn ended(helper: Option<&mut Self>) {
+        match helper {
+            // What there is to know of its end is that there was one.
+            Some(helper) => drop(helper.child.wait().await),
+            None => std::future::pending().await,
+        }
     }
 
     /// Ends it, whatever it does, and waits until it is gone.

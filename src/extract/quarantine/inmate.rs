@@ -1,7 +1,6 @@
 //! The helper's own side: the same binary, started by the server as `sluice quarantine` with a socket as its standard
 //! input. It ends when the server does.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::{self, FrameError, Kind};
 use crate::confine::{self, ConfineError, Limits};
-use crate::extract::python::{Interpreter, PythonError, RunScript, Session};
+use crate::extract::python::{self, Interpreter, PythonError, RunScript, Session};
 
 /// Stack of the thread that extracts, in bytes, as a worker's of the server.
 const STACK: usize = 8 << 20;
@@ -73,10 +72,12 @@ pub enum InmateError {
 
 /// Takes jobs until the server hangs up.
 pub fn run() -> Result<(), InmateError> {
-    let socket = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(InmateError::NoServer)?);
-    let mut stream = UnixStream::from(std::os::fd::OwnedFd::from(socket));
+    let socket = io::stdin().as_fd().try_clone_to_owned().map_err(InmateError::NoServer)?;
+    let mut stream = UnixStream::from(socket);
     stream.local_addr().map_err(InmateError::NoServer)?;
-    // Python may see nothing of it.
+    // By this thread, which makes all others.
+    confine::renounce()?;
+    confine::private()?;
     let thread = thread::Builder::new().name("extract".into()).stack_size(STACK);
     let worker = thread.spawn(move || {
         let result = obey(&mut stream);
@@ -106,6 +107,7 @@ fn obey(stream: &mut UnixStream) -> Result<(), InmateError> {
         }
         // A first job that comes meanwhile would have had to wait for this anyway.
         session.warm_embeds()?;
+        python::trim();
         serve(stream, session, limit)
     })?
 }
@@ -118,7 +120,8 @@ fn ask(stream: &Mutex<UnixStream>, script: String, time: Duration, limit: usize)
     frame::put(&mut *stream, Kind::Script, &text).map_err(|error| error.to_string())?;
     match frame::take(&mut *stream, limit) {
         Ok((Kind::Ran, ran)) => serde_json::from_str(&ran).map_err(|error| error.to_string())?,
-        _ => Err("the server did not answer".to_owned()),
+        // Nobody knows any more who is to say what.
+        _ => python::exit(1),
     }
 }
 
