@@ -8,6 +8,7 @@ an exception that escapes one is a bug here.
 
 # First of all: it decides which roots every HTTP library trusts, and some of them read that when they are imported.
 from sluice import trust as trust  # isort: skip
+from sluice import unneeded as unneeded  # isort: skip
 
 from sluice.breaking import SIGNAL
 from sluice.handlers import shut

@@ -84,12 +84,15 @@ class Session:
         _freeze()
 
     def warm_embeds(self) -> None:
-        """Pay for the first page of any host: who looks for players in it is imported, and its patterns compiled."""
+        """Pay for a helper's first page: who looks for players in it is imported, and its patterns compiled."""
         try:
             generic = self._begin(Job((), Log())).get_info_extractor("Generic")
             list(generic._extract_embeds("https://warm.invalid/", "<html></html>", info_dict={"id": "warm"}))
         except Exception:  # noqa: S110  as above
             pass
+        extractors.forget_tests()
+        gc.collect()
+        gc.freeze()
 
     def extract(self, url: str, options_json: str) -> str:
         """Extract the page at `url` (http or https, as the client gave it).

@@ -18,8 +18,8 @@ CLOSE = 0.005
 """Seconds between two looks where a new helper is waited for."""
 
 PSS_EVERY = 10  # looks: it costs the most
-NICE = 19
-"""A helper takes the last place for a processor just before it says that it is ready."""
+FILTERED = 2
+"""A helper lets the kernel filter its calls (proc(5), `status`) just before it says that it is ready."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -155,9 +155,7 @@ class Watch:
 
 
 def _takes_jobs(pid: int) -> bool:
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    # Each thread has a nice value of its own (sched(7)), and it is another than the first that works.
-    return any(int(it.read_text().rpartition(")")[2].split()[16]) == NICE for it in threads)
+    return f"\nSeccomp:\t{FILTERED}\n" in Path(f"/proc/{pid}/status").read_text()
 
 
 def rss_of(pid: int) -> float:

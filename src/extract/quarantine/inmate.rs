@@ -100,7 +100,6 @@ fn obey(stream: &mut UnixStream) -> Result<(), InmateError> {
     let run: RunScript = Box::new(move |script, time| ask(&asking, script, time, limit));
     let (interpreter, _) = Interpreter::start(&orders.pyenv, || (orders.config, Some(run)))?;
     interpreter.with_session(|session| {
-        session.warm()?;
         confine::helper(&Limits { data: Some(orders.memory), ..Limits::default() })?;
         if frame::put(stream, Kind::Ready, "").is_err() {
             return Ok(());
