@@ -10,7 +10,7 @@ mod calls;
 
 use std::time::Duration;
 
-use rustix::process::{self, DumpableBehavior, Resource, Rlimit, Signal};
+use rustix::process::{self, DumpableBehavior, Pid, Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
@@ -71,7 +71,7 @@ pub fn helper(limits: &Limits) -> Result<(), ConfineError> {
 /// process that asked for it: where it has ended before this call, nobody would end this one.
 pub fn script(limits: &Limits, parent: u32) -> Result<(), ConfineError> {
     bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0), (Resource::Nofile, SCRIPT_FILES)])?;
-    let asked = process::getppid().map(process::Pid::as_raw_nonzero);
+    let asked = process::getppid().map(Pid::as_raw_nonzero);
     if asked.is_none_or(|pid| u32::try_from(pid.get()) != Ok(parent)) {
         return Err(ConfineError::Orphan);
     }
@@ -87,11 +87,9 @@ pub fn keep_files() {
     close_fds::set_fds_cloexec(becoming::FIRST_OTHER, &[]);
 }
 
-/// Gives up rank and privileges, of this thread and those that it makes from here on. [`helper`] and [`script`] do so,
-/// too, but for the threads that there are already that is too late.
+/// Gives up privileges, of this thread and those that it makes from here on. [`helper`] and [`script`] do so, too, but
+/// for the threads that there are already that is too late.
 pub fn renounce() -> Result<(), ConfineError> {
-    // Others come first; who may not even be nice is nice already.
-    let _ = process::setpriority_process(None, NICE);
     rustix::thread::set_no_new_privs(true).map_err(|error| limit("privileges", error))?;
     drop_capabilities()
 }
@@ -102,7 +100,19 @@ pub fn private() -> Result<(), ConfineError> {
     process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| limit("dumpable", error))
 }
 
+/// Lets others go first. Rank is each thread's own (setpriority(2), "C library/kernel differences"). Not before a process
+/// is ready: on a busy machine its start would take three times as long.
+fn step_back() {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let threads = tasks.filter_map(|task| Pid::from_raw(task.file_name().to_str()?.parse().ok()?));
+    for thread in threads {
+        // Who may not even be nice is nice already.
+        let _ = process::setpriority_process(Some(thread), NICE);
+    }
+}
+
 fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError> {
+    step_back();
     renounce()?;
     let given = [
         (Resource::As, limits.address_space),
