@@ -6,10 +6,12 @@ another page. What the helper needs to go on from there is the job's state: JSON
 
 import http.cookiejar
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from yt_dlp import YoutubeDL
+
+from sluice.limits import Meter
 
 _COOKIE = (
     "version", "name", "value", "port", "port_specified", "domain", "domain_specified", "domain_initial_dot", "path",
@@ -36,9 +38,13 @@ class HandOff(BaseException):
         if self.result is None and result.get("_type") in ("url", "url_transparent"):
             self.result, self.extra_info = result, extra_info or {}
 
-    def state(self, url: str, added: Iterable[http.cookiejar.Cookie]) -> str:
-        """Return the job's state as JSON. `url`: the job's; `added`: cookies that its sites have set."""
-        state: dict[str, Any] = {"url": url, "cookies": [[getattr(one, name) for name in _COOKIE] for one in added]}
+    def state(self, url: str, added: Iterable[http.cookiejar.Cookie], used: Mapping[str, int]) -> str:
+        """Return the job's state as JSON.
+
+        `url`: the job's; `added`: cookies that its sites have set; `used`: of its limits, for they are the whole job's.
+        """
+        cookies = [[getattr(one, name) for name in _COOKIE] for one in added]
+        state: dict[str, Any] = {"url": url, "cookies": cookies, "used": dict(used)}
         if self.result is not None:
             # Lazy lists and whatever else JSON has no word for are made plain.
             plain = YoutubeDL.sanitize_info({"result": self.result, "extra_info": self.extra_info})
@@ -46,8 +52,9 @@ class HandOff(BaseException):
         return json.dumps(state, separators=(",", ":"))
 
 
-def resume(ydl: YoutubeDL, state: dict[str, Any]) -> dict[str, Any] | None:
+def resume(ydl: YoutubeDL, meter: Meter, state: dict[str, Any]) -> dict[str, Any] | None:
     """Go on where a `HandOff` has stopped; returns what `YoutubeDL.extract_info` would have."""
+    meter.go_on(state["used"])
     for fields in state["cookies"]:
         ydl.cookiejar.set_cookie(http.cookiejar.Cookie(**dict(zip(_COOKIE, fields, strict=True)), rest={}))
     info: dict[str, Any] | None

@@ -84,10 +84,25 @@ class Meter:
         """Say that a limit is exceeded."""
         raise LimitError(limit, self.limits)
 
+    def used(self) -> dict[str, int]:
+        """Return what is used so far, by limit, for another process to `go_on` from."""
+        return self._used.copy()
+
+    def go_on(self, used: Any) -> None:
+        """Take over what the job has used elsewhere. Raises ValueError for anything but counts by limit."""
+        if not isinstance(used, dict) or not all(_is_count(*item) for item in used.items()):
+            raise ValueError("not what a job can have used")
+        self._used = used.copy()
+        # The extractor that goes on was counted there, and will be again.
+        if "handoffs" in used:
+            self._used["handoffs"] -= 1
+
     def enter(self) -> None:
         """Count an extractor's beginning: all but a job's first are hand-offs."""
-        self._used.setdefault("handoffs", -1)
-        self.add("handoffs")
+        if "handoffs" in self._used:
+            self.add("handoffs")
+        else:
+            self._used["handoffs"] = 0
 
     def check_video(self, info: Mapping[str, Any]) -> None:
         """Look at what an extractor found, before anything is made of it."""
@@ -107,6 +122,10 @@ class Meter:
     def page(self) -> "Page":
         """Begin to count an answer."""
         return Page(self)
+
+
+def _is_count(limit: object, number: object) -> bool:
+    return limit in _SAID and type(number) is int and number >= 0
 
 
 class Page:

@@ -111,7 +111,7 @@ class Session:
 
     def resume(self, state_json: str, options_json: str) -> str:
         """Go on with an extraction that another process has handed off; otherwise as `extract`."""
-        return self._job("", options_json, lambda ydl: handoff.resume(ydl, json.loads(state_json)))
+        return self._job("", options_json, lambda ydl: handoff.resume(ydl, ydl.meter, json.loads(state_json)))
 
     def select(self, formats_json: str, selector: str) -> str:
         """Apply a format selector to an Extraction's `formats`, without the network.
@@ -175,8 +175,9 @@ class Session:
             # After a break nobody knows what was half done.
             held = isinstance(off, LockHeldError)
             self._whole = not held
+            added = handoff.added(ydl.cookiejar, cookies)
             try:
-                return {"hand_off": off.state(url, handoff.added(ydl.cookiejar, cookies)), "held": held}
+                return {"hand_off": off.state(url, added, ydl.meter.used()), "held": held}
             except RecursionError:
                 return {"error": classify(LimitError("depth", ydl.meter.limits))}
         except RecursionError:

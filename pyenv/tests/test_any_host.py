@@ -76,7 +76,7 @@ def handed_off(session, url):
 @pytest.mark.parametrize("url", [PAGE, MEDIASITE])
 def test_a_page_of_a_stranger_is_handed_off_untouched(start, stage, url):
     session = start()
-    assert handed_off(session, url) == {"url": url, "cookies": []}
+    assert handed_off(session, url) == {"url": url, "cookies": [], "used": {"handoffs": 0}}
     assert not stage.seen
     # The session is as good as before.
     stage.page(VIDEO, tiktok_page(tiktok_item()))
@@ -91,6 +91,7 @@ def test_a_reference_is_handed_off_with_what_led_to_it(start, stage):
     assert state["url"] == url
     assert (state["result"]["_type"], state["result"]["url"]) == ("url", PAGE)
     assert state["result"]["original_url"] == url
+    assert state["used"].items() >= {"handoffs": 1, "requests": 2}.items()
     cookie = dict(zip(handoff._COOKIE, state["cookies"][0], strict=True))
     assert (cookie["name"], cookie["value"], cookie["domain"]) == ("muid", "1", ".t.co")
 
@@ -113,14 +114,14 @@ def test_a_large_page_of_a_named_site_is_handed_off(start, stage, monkeypatch):
     stage.page(VIDEO, tiktok_page(tiktok_item()).ljust(100_000))
     assert "ok" in json.loads(session.extract(VIDEO, "{}"))
     stage.page(VIDEO, tiktok_page(tiktok_item()).ljust(100_001))
-    assert handed_off(session, VIDEO) == {"url": VIDEO, "cookies": []}
+    assert handed_off(session, VIDEO).keys() == {"url", "cookies", "used"}
 
 
 def test_what_is_not_a_reference_is_begun_again(start, stage):
     off = handoff.HandOff()
     off.keep({"_type": "playlist", "entries": (number for number in range(3))}, {})
     off.keep({"_type": "video", "id": "1"}, {})
-    assert json.loads(off.state(VIDEO, ())) == {"url": VIDEO, "cookies": []}
+    assert json.loads(off.state(VIDEO, (), {})) == {"url": VIDEO, "cookies": [], "used": {}}
     off.keep({"_type": "url", "url": PAGE}, None)
     off.keep({"_type": "url", "url": VIDEO}, None)
-    assert json.loads(off.state(VIDEO, ()))["result"] == {"_type": "url", "url": PAGE}
+    assert json.loads(off.state(VIDEO, (), {}))["result"] == {"_type": "url", "url": PAGE}
