@@ -22,7 +22,8 @@ from yt_dlp.utils import (
     YoutubeDLError,
 )
 
-from sluice.limits import LimitError
+from sluice import extractors
+from sluice.limits import LimitError, OutOfMemoryError
 from sluice.messages import clean
 from sluice.sentences import kind_of
 from sluice.transfer import OverdueError
@@ -74,9 +75,9 @@ def classify(error: BaseException) -> Error:
     error = _unwrap(error)
     if isinstance(error, OverdueError):
         return failure("extraction_timeout", "The extraction took too long")
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | OutOfMemoryError):
         # Only helpers have a bound of their own.
-        said = "The page takes more memory than a process has for it (GENERIC_MEMORY)"
+        said = "The extraction ran out of memory" + (" (GENERIC_MEMORY)" if extractors.takes_any_host() else "")
         return {**failure("limit_exceeded", said), "limit": "memory"}
     if isinstance(error, LimitError):
         return {**failure("limit_exceeded", str(error)), "limit": error.limit}

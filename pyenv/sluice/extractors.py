@@ -74,6 +74,11 @@ def _extractors() -> tuple[type[InfoExtractor], ...]:
     return tuple(ie for ie in gen_extractor_classes() if ie._ENABLED and not needs_quarantine(ie.ie_key()))
 
 
+def takes_any_host() -> bool:
+    """Tell what `prepare` was told: it is so in helpers only."""
+    return _takes_any_host
+
+
 def needs_quarantine(ie_key: str) -> bool:
     """Tell whether an extractor takes pages of any host, and this process may not."""
     return not _takes_any_host and ie_key in _table().any_host

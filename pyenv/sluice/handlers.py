@@ -19,7 +19,7 @@ from curl_cffi.const import CurlOpt
 from yt_dlp.networking import _curlcffi, _requests, _websockets
 
 from sluice import bounded, trust
-from sluice.limits import Meter
+from sluice.limits import Meter, OutOfMemoryError
 from sluice.transfer import Multi, OverdueError, Session, may_break_off
 
 
@@ -43,6 +43,13 @@ class _Kept:
             if made_for["cookiejar"] is not self.cookiejar:  # type: ignore[attr-defined]
                 instances.remove((made_for, instance))
                 self._close_instance(instance)  # type: ignore[attr-defined]
+
+    def send(self, request: Any) -> Any:
+        """As yt-dlp's; raises OutOfMemoryError in place of MemoryError."""
+        try:
+            return super().send(request)  # type: ignore[misc]
+        except MemoryError as error:
+            raise OutOfMemoryError from error
 
     def _send(self, request: Any) -> Any:
         self.meter.add("requests")

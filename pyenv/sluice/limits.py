@@ -63,6 +63,10 @@ class LimitError(BaseException):
         self.limit = limit
 
 
+class OutOfMemoryError(BaseException):
+    """A MemoryError of a request. Not an `Exception`: yt-dlp takes any of these for a fault of its handler."""
+
+
 class Meter:
     """What one job has used of its limits. Its methods raise LimitError."""
 

@@ -36,7 +36,7 @@ _REFUSE = 0xFFFFFFFF  # CURL_WRITEFUNC_ERROR
 # For websockets, which nothing here opens by curl_cffi: 128 KiB with every handle.
 Curl._WS_RECV_BUFFER_SIZE = 1
 
-_DONE = 1  # CURLMSG_DONE, curl/multi.h
+_DONE, _NO_MEMORY = 1, 3  # CURLMSG_DONE, CURLM_OUT_OF_MEMORY, curl/multi.h
 
 
 class OverdueError(BaseException):
@@ -144,6 +144,8 @@ class Multi:
 
 
 def _check(code: int) -> None:
+    if code == _NO_MEMORY:
+        raise MemoryError
     if code:
         raise CurlError(f"curl_multi: {ffi.string(lib.curl_multi_strerror(code)).decode()}", 0)
 
@@ -219,6 +221,11 @@ class Transfer:
             return None
         if self._code == CurlECode.TOO_MANY_REDIRECTS:
             self._multi.meter.raise_over("redirects")
+        if self._code == CurlECode.OUT_OF_MEMORY:
+            raise MemoryError
+        # Of a callback, which libcurl only knows to have failed.
+        if (raised := self._curl._get_callback_exception()) is not None:
+            raise raised
         error: Any = self._curl._get_error(self._code, "perform")
         return code2error(error.code, str(error))(str(error), error.code)
 
@@ -281,6 +288,8 @@ class Session(curl_cffi.requests.Session):  # type: ignore[misc]  # untyped, to 
     def _parsed(self, transfer: Transfer, curl: Curl, head: Any) -> Any:
         try:
             return self._parse_response(curl, None, head, "utf-8", False)
+        except MemoryError:
+            raise
         except Exception as error:
             # What came was no HTTP. yt-dlp would take any other exception for a fault of this handler, and try others.
             transfer.check(None)
