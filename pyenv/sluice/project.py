@@ -88,7 +88,8 @@ def project(ydl: Ydl, info: Json) -> Json:
     """Return the `Extraction` of a processed info dict.
 
     A playlist has `entries`, those of them that have a page, and `playlist_count` where yt-dlp knows how many there are
-    in all; anything else has `formats`, best first, and `default` when one of them plays everywhere.
+    in all; anything else has `formats`, best first, of those with http and https URLs, and `default` when one of them
+    plays everywhere.
     A photo post has `images`, and in `formats` its sound, if there is one.
     `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError and LimitError.
     """
@@ -142,7 +143,8 @@ def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
     free = [form for form in given if not form.get("has_drm")]
     if given and not free:
         raise NoFormatsError("This video is DRM protected")
-    free = [form for form in free if len(str(form.get("format_id"))) <= _MAX_KEY]
+    # What is not on the web (rtmp, ftp) is never streamed.
+    free = [form for form in free if len(str(form.get("format_id"))) <= _MAX_KEY and web_url(form["url"])]
     if not free and "images" not in result:
         raise NoFormatsError("No video formats found")
     family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
@@ -197,9 +199,7 @@ def _format(ydl: Ydl, form: Json, family: bool) -> Json:
     about = _fields(form, _FORMAT)
     ydl.meter.add("result_bytes", sum(len(value) for value in about.values() if isinstance(value, str)))
     result.update(about)
-    result["single"] = (
-        form.get("protocol") in ("http", "https") and not form.get("fragments") and web_url(form["url"]) is not None
-    )
+    result["single"] = form.get("protocol") in ("http", "https") and not form.get("fragments")
     if family:
         # yt_dlp/extractor/tiktok.py: 'watermarked', or 'Download video, watermarked' from the app's API.
         result["watermarked"] = "watermarked" in str(form.get("format_note") or "")

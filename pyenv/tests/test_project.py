@@ -80,13 +80,42 @@ def test_single_and_chunks(ydl):
             },
             {"protocol": "m3u8_native"},
             {"protocol": "https", "fragments": [{"url": "https://h.org/1"}]},
-            {"url": "rtmp://h.org/live", "protocol": "rtmp"},
         ),
     )
     by_id = {form["format_id"]: form for form in got["formats"]}
-    assert [by_id[str(i)]["single"] for i in range(5)] == [True, False, False, False, False]
+    assert [by_id[str(i)]["single"] for i in range(4)] == [True, False, False, False]
     assert by_id["0"]["chunk_size"] == 10485760
     assert not any({"fragments", "manifest_url"} & form.keys() for form in got["formats"])
+
+
+ELSEWHERE = [
+    "ftp://h.org/a.mp4",
+    "javascript:alert(1)",
+    "data:video/mp4;base64,AAAA",
+    "file:///etc/passwd",
+    "mms://h.org/a",
+    "rtmp://h.org/live",
+    "wss://h.org/live",
+    "https:///a.mp4",
+]
+
+
+def test_formats_that_are_not_on_the_web_are_left_out(ydl):
+    web = [{"url": "HTTPS://h.org/a.mp4"}, {"url": "http://h.org/a.m3u8", "protocol": "m3u8_native"}]
+    web += [{"url": "//h.org/a.mpd", "protocol": "http_dash_segments", "fragments": [{"url": "https://h.org/1"}]}]
+    got = result(ydl, formats=forms(*web, *({"url": url, "vcodec": "h264"} for url in ELSEWHERE)))
+    assert {form["format_id"] for form in got["formats"]} == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_nothing_on_the_web(ydl, url):
+    with pytest.raises(NoFormatsError, match="No video formats found"):
+        result(ydl, formats=forms({"url": url}))
+    with pytest.raises(NoFormatsError, match="No video formats found"):
+        result(ydl, formats=None, url=url, ext="mp4")
+    # Photos need no sound.
+    got = result(ydl, formats=forms({"url": url}), sluice={"images": [{"url": "https://h.org/a.jpg"}]})
+    assert (got["kind"], got["formats"]) == ("photos", [])
 
 
 @pytest.mark.parametrize(
