@@ -1,5 +1,7 @@
 """Answers that are counted while they are read, so that none is unpacked further than its job's limits."""
 
+import http.client
+import re
 from typing import Any
 
 import urllib3.response
@@ -9,6 +11,30 @@ from sluice.limits import LimitError, Page
 
 _PIECE = 256 << 10
 """Most bytes that are read, and most that are unpacked, before the next count."""
+
+_LENGTH = re.compile(r"[0-9]{1,19}")
+"""Bytes: 19 digits hold what any counter of 64 bits does."""
+
+
+class Reply(http.client.HTTPResponse):
+    """An answer whose length is one: Python's library takes any other for none, or reads on to the end for it."""
+
+    def begin(self) -> None:
+        """Read the head. Raises HTTPException for a Content-Length that is none (RFC 9112, section 6.3)."""
+        super().begin()
+        given = self.headers.get_all("Content-Length", [])
+        # Several that are the same are one.
+        lengths = {length.strip(" \t") for line in given for length in line.split(",")}
+        if not self.chunked and (len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths))):
+            raise http.client.HTTPException("the length of the answer is none")
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            self._close_conn()  # type: ignore[attr-defined]
+            # As for what is no number.
+            raise ValueError("the length of the chunk is none")
+        return size
 
 
 class Response(urllib3.response.HTTPResponse):  # type: ignore[misc]  # untyped, to mypy
@@ -26,6 +52,10 @@ class Response(urllib3.response.HTTPResponse):  # type: ignore[misc]  # untyped,
             pieces.append(piece)
             left -= len(piece)
         return b"".join(pieces)
+
+    def supports_chunked_reads(self) -> bool:
+        """No: urllib3 has another reader of chunks, for `requests` and redirects, which `Reply` does not guard."""
+        return False
 
     def _raw_read(self, *args: Any, **kwargs: Any) -> Any:
         return self._counted(super()._raw_read(*args, **kwargs), Page.add_raw)

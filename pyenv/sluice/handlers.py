@@ -161,6 +161,7 @@ class _Grip:
 class _Shut:
     """A connection of urllib3's with a grip that lasts as long as the socket: an answer may outlive its connection."""
 
+    response_class = bounded.Reply
     _grip: _Grip | None = None
     _answering = False
 
