@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from conftest import VIDEO, tiktok_item, tiktok_page
+from conftest import SITE, VIDEO, exceeded, found, tiktok_item, tiktok_page
 from yt_dlp.extractor.common import InfoExtractor
 
 from sluice import any_host, extractors, handoff, index
+from sluice.limits import Limits, Meter
 
 # Of the pinned release. What a new one adds comes on the list by itself; whoever updates it should look at why.
 KNOWN = {
@@ -125,3 +126,53 @@ def test_what_is_not_a_reference_is_begun_again(start, stage):
     off.keep({"_type": "url", "url": PAGE}, None)
     off.keep({"_type": "url", "url": VIDEO}, None)
     assert json.loads(off.state(VIDEO, (), {}))["result"] == {"_type": "url", "url": PAGE}
+
+
+@pytest.fixture
+def resumed(start, monkeypatch):
+    """Go on with a job of `call`'s that has used something elsewhere; gives the whole answer."""
+
+    def resumed(call, used, **limits):
+        session = start(limits=limits)
+        monkeypatch.setattr("yt_dlp.extractor.tiktok.TikTokIE._real_extract", lambda ie, _url: call(ie))
+        state = {"url": VIDEO, "cookies": [], "used": used}
+        return json.loads(session.resume(json.dumps(state), "{}"))
+
+    return resumed
+
+
+def test_limits_hold_over_the_whole_job(resumed, stage):
+    def reading(ie):
+        ie._download_webpage(f"{SITE}a", "1")
+        return found()
+
+    def referring(ie):
+        return ie.url_result(VIDEO)
+
+    stage.page(f"{SITE}a", "x" * 100)
+    assert "ok" in resumed(reading, {"requests": 3, "job_bytes": 900}, requests=4, job_bytes=1000)
+    exceeded(resumed(reading, {"requests": 4}, requests=4), "requests", 4)
+    exceeded(resumed(reading, {"job_bytes": 901}, job_bytes=1000), "job_bytes", 1000)
+    # The one that goes on is no other.
+    assert "ok" in resumed(reading, {"handoffs": 3}, handoffs=3)
+    exceeded(resumed(referring, {"handoffs": 3}, handoffs=3), "handoffs", 3)
+    # Another job begins anew.
+    assert "ok" in resumed(reading, {}, requests=1, job_bytes=100)
+
+
+@pytest.mark.parametrize("used", [None, [], 1, {"requests": -1}, {"requests": True}, {"requests": 1.0}, {"nothing": 1}])
+def test_what_no_job_can_have_used(resumed, used):
+    assert "error" in resumed(lambda ie: found(), used)
+    with pytest.raises(ValueError, match="not what a job can have used"):
+        Meter().go_on(used)
+
+
+def test_what_is_used_is_carried_over():
+    meter = Meter(Limits(handoffs=2))
+    for _ in range(2):
+        meter.enter()
+    meter.add("requests", 5)
+    other = Meter(meter.limits)
+    other.go_on(json.loads(json.dumps(meter.used())))
+    other.enter()
+    assert other.used() == meter.used() == {"handoffs": 1, "requests": 5}
