@@ -111,6 +111,11 @@ fn step_back() {
     }
 }
 
+/// Has the kernel kill this process when the *thread* that started it ends.
+pub fn end_with_parent() -> Result<(), ConfineError> {
+    process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| limit("parent", error))
+}
+
 fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError> {
     step_back();
     renounce()?;
@@ -126,7 +131,7 @@ fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError>
         let both = Rlimit { current: Some(most), maximum: Some(most) };
         process::setrlimit(resource, both).map_err(|error| limit("a limit", error))?;
     }
-    process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| limit("parent", error))
+    end_with_parent()
 }
 
 /// Of root's privileges only that to read stays, for the runtime may lie in somebody's folder.

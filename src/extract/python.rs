@@ -186,6 +186,15 @@ impl Session<'_> {
         self.call("warm_embeds", ()).map(drop)
     }
 
+    /// Makes a second process of this one, which gets nothing; this one gets its number. Of the threads only this one is
+    /// in both, so no other may have held anything that a child could wait for.
+    pub fn fork(&self) -> Result<Option<u32>, PythonError> {
+        let py = self.object.py();
+        // Python's own, which leaves the interpreter well in the child.
+        let number = py.import("os").and_then(|os| os.call_method0("fork")?.extract::<u32>());
+        number.map(|pid| (pid > 0).then_some(pid)).map_err(|error| raised(py, &error))
+    }
+
     /// Extracts a page. `options` is a JSON object; the result is tagged JSON (`pyenv/sluice/session.py`).
     pub fn extract(&self, url: &str, options: &str) -> Result<String, PythonError> {
         self.call_text("extract", url, options)

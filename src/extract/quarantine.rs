@@ -1,10 +1,13 @@
 //! Helper processes for pages that only an extractor takes which takes any host: a stranger's page may make yt-dlp
 //! hold Python's lock for minutes, or eat memory, and a process can be killed.
 //!
+//! Helpers are forks of one process that has yt-dlp loaded, the zygote.
+//!
 //! A seat is a task that keeps one helper and gives it one job at a time. There are as many seats as are needed, up to
 //! a maximum; a helper that nobody needs any more ends, and one whose job outlives its deadline is killed and replaced.
 
 mod frame;
+mod handover;
 mod helper;
 mod inmate;
 mod nursery;
@@ -23,7 +26,7 @@ use crate::confine;
 use crate::telemetry::Metrics;
 
 pub use helper::COMMAND;
-use inmate::Work;
+use inmate::{Orders, Work};
 pub use inmate::{InmateError, run as obey};
 use nursery::Nursery;
 use seat::Seat;
@@ -173,7 +176,12 @@ impl Quarantine {
             tracing::warn!(%error, "what helpers run could read this process");
         }
         confine::keep_files();
-        let nursery = Nursery::start()?;
+        let nursery = Nursery::start(Orders {
+            pyenv: settings.pyenv.clone(),
+            config: settings.python_config.clone(),
+            memory: settings.memory,
+            limit: settings.message_limit,
+        })?;
         let (state, called) = (Mutex::default(), Notify::new());
         Ok(Self(Arc::new(Shared { state, called, settings, nursery, scripts, metrics })))
     }

@@ -3,24 +3,20 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Pair;
-use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::Settings;
 use super::frame::{self, FrameError, Kind};
-use super::inmate::{Orders, Ran, Script, Work};
-use super::nursery::Nursery;
+use super::inmate::{Ran, Script, Work};
+use super::nursery::{Forked, Nursery, START};
 use crate::extract::script::{Output, Scripts};
 
 /// The command that makes this binary a helper.
 pub const COMMAND: &str = "quarantine";
-/// Longest start. It takes a third of a second where nothing else runs.
-const START: Duration = Duration::from_secs(20);
-
 /// Why a helper is no more.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HelperError {
@@ -63,41 +59,21 @@ impl From<FrameError> for HelperError {
 
 /// A process that takes one job at a time. Killed when dropped.
 pub(super) struct Helper {
-    child: Child,
+    process: Forked,
     stream: UnixStream,
     limit: usize,
 }
 
 impl Helper {
-    /// Starts one, and waits until it is ready.
+    /// Has one made, and waits until it is ready.
     pub(super) async fn start(settings: &Settings, nursery: &Nursery) -> Result<Self, HelperError> {
         let (ours, theirs) = Pair::pair()?;
         ours.set_nonblocking(true)?;
-        // By this name it is the binary that runs, even where another one has taken its place on disk.
-        #[expect(clippy::disallowed_methods, reason = "a helper, kept for many requests")]
-        let mut command = Command::from(std::process::Command::new("/proc/self/exe"));
-        command.arg0("sluice").arg(COMMAND).env_clear().current_dir("/");
-        // A group of its own: Ctrl-C is for the server, which drains.
-        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null()).process_group(0);
-        // It may not write to files, and the log may be one; why it ends it says by the socket.
-        command.stderr(Stdio::null());
-        command.kill_on_drop(true);
-        let child = nursery.spawn(command).await?;
+        let process = nursery.fork(OwnedFd::from(theirs)).await?;
         let stream = UnixStream::from_std(ours)?;
-        let mut helper = Self { child, stream, limit: settings.message_limit };
-        let orders = Orders {
-            pyenv: settings.pyenv.clone(),
-            config: settings.python_config.clone(),
-            memory: settings.memory,
-            limit: settings.message_limit,
-        };
-        let orders =
-            serde_json::to_string(&orders).map_err(|error| HelperError::Broken(error.to_string()))?;
-        let started = async {
-            frame::send(&mut helper.stream, Kind::Start, &orders).await?;
-            frame::receive(&mut helper.stream, helper.limit).await
-        };
-        match timeout(START, started).await.map_err(|_| HelperError::Start)?? {
+        let mut helper = Self { process, stream, limit: settings.message_limit };
+        let ready = frame::receive(&mut helper.stream, helper.limit);
+        match timeout(START, ready).await.map_err(|_| HelperError::Start)?? {
             (Kind::Ready, _) => Ok(helper),
             (Kind::Answer, why) => Err(HelperError::Broken(why)),
             _ => Err(HelperError::Protocol(FrameError::Unexpected)),
@@ -125,7 +101,7 @@ impl Helper {
 
     /// Its memory of its own in bytes, as the kernel counts it against the limit (proc(5), `status`, `VmData`).
     pub(super) fn data(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmData:"))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
     }
@@ -133,16 +109,17 @@ impl Helper {
     /// Waits until a helper has died; for ever, where there is none.
     pub(super) async fn ended(helper: Option<&mut Self>) {
         match helper {
-            // What there is to know of its end is that there was one.
-            Some(helper) => drop(helper.child.wait().await),
+            // Without a job it has nothing to say, and with what it says nevertheless it is as good as dead.
+            Some(helper) => drop(helper.stream.read(&mut [0]).await),
             None => std::future::pending().await,
         }
     }
 
     /// Ends it, whatever it does, and waits until it is gone.
     pub(super) async fn kill(mut self) {
-        // It may be gone already.
-        let _ = self.child.kill().await;
+        self.process.kill();
+        // Nobody else has the other end: at its end it is closed. What is still in it nobody needs.
+        while self.stream.read(&mut [0; 1 << 10]).await.is_ok_and(|read| read > 0) {}
     }
 }
 

@@ -1,16 +1,19 @@
-//! The helper's own side: the same binary, started by the server as `sluice quarantine` with a socket as its standard
-//! input. It ends when the server does.
+//! The own side of the zygote and of helpers: the same binary, started by the server as `sluice quarantine` with a
+//! socket as its standard input, and its forks. They end when the server does.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{self, Pid, PidfdFlags, WaitOptions};
 use serde::{Deserialize, Serialize};
 
+use super::handover;
 use super::frame::{self, FrameError, Kind};
 use crate::confine::{self, ConfineError, Limits};
 use crate::extract::python::{self, Interpreter, PythonError, RunScript, Session};
@@ -18,14 +21,14 @@ use crate::extract::python::{self, Interpreter, PythonError, RunScript, Session}
 /// Stack of the thread that extracts, in bytes, as a worker's of the server.
 const STACK: usize = 8 << 20;
 
-/// What a helper is told at its start.
+/// What the zygote is told at its start.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Orders {
     /// Folder of the Python runtime and package.
     pub(super) pyenv: PathBuf,
     /// What `sluice.start` takes.
     pub(super) config: String,
-    /// Most bytes of memory of its own.
+    /// Most bytes of memory that a helper may have for itself.
     pub(super) memory: u64,
     /// Most bytes of a message.
     pub(super) limit: usize,
@@ -50,7 +53,7 @@ pub(super) struct Script {
 /// What became of one: its exit code and its two outputs.
 pub(super) type Ran = Result<(i32, String, String), String>;
 
-/// Why a helper ends before it is told to.
+/// Why the zygote or a helper ends before it is told to.
 #[derive(Debug, thiserror::Error)]
 pub enum InmateError {
     /// Standard input is no socket, as with who calls it by hand.
@@ -65,50 +68,82 @@ pub enum InmateError {
     /// Python does not work.
     #[error(transparent)]
     Python(#[from] PythonError),
+    /// The socket to the server does not do what it should.
+    #[error("the server's socket: {0}")]
+    Socket(io::Error),
     /// There is no thread to be had.
     #[error("no thread: {0}")]
     Thread(io::Error),
 }
 
-/// Takes jobs until the server hangs up.
+/// Makes helpers until the server hangs up; and, as one of them, takes jobs until it does. Returns only errors.
 pub fn run() -> Result<(), InmateError> {
     let socket = io::stdin().as_fd().try_clone_to_owned().map_err(InmateError::NoServer)?;
-    let mut stream = UnixStream::from(socket);
-    stream.local_addr().map_err(InmateError::NoServer)?;
-    // By this thread, which makes all others.
+    let mut socket = UnixStream::from(socket);
+    socket.local_addr().map_err(InmateError::NoServer)?;
+    // So that who closes the one has closed all of it.
+    rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(InmateError::Socket)?)
+        .map_err(|error| InmateError::Socket(error.into()))?;
+    // By this thread, which makes the other.
     confine::renounce()?;
     confine::private()?;
+    confine::end_with_parent()?;
     let thread = thread::Builder::new().name("extract".into()).stack_size(STACK);
-    let worker = thread.spawn(move || {
-        let result = obey(&mut stream);
+    let worker = thread.spawn(move || -> Result<(), InmateError> {
+        let result = be_zygote(&mut socket);
         if let Err(error) = &result {
             // So that the server's log has the reason; it may be gone, too.
-            let _ = frame::put(&mut stream, Kind::Answer, &error.to_string());
+            let _ = frame::put(&mut socket, Kind::Answer, &error.to_string());
         }
-        result
+        // Of a fork this is the only thread.
+        python::exit(u8::from(result.is_err()))
     });
     worker.map_err(InmateError::Thread)?.join().unwrap_or(Err(InmateError::Orders))
 }
 
-fn obey(stream: &mut UnixStream) -> Result<(), InmateError> {
-    let Ok((Kind::Start, orders)) = frame::take(stream, usize::MAX >> 1) else {
+/// Loads all that a first page needs, and makes helpers of that. In a fork, `socket` becomes its own.
+fn be_zygote(socket: &mut UnixStream) -> Result<(), InmateError> {
+    let Ok((Kind::Start, orders)) = frame::take(socket, usize::MAX >> 1) else {
         return Err(InmateError::Orders);
     };
     let orders: Orders = serde_json::from_str(&orders).map_err(|_| InmateError::Orders)?;
-    let limit = orders.limit;
-    let asking = Mutex::new(stream.try_clone().map_err(InmateError::NoServer)?);
-    let run: RunScript = Box::new(move |script, time| ask(&asking, script, time, limit));
+    let (memory, limit) = (orders.memory, orders.limit);
+    let server = Arc::new(OnceLock::new());
+    let asked = Arc::clone(&server);
+    let run: RunScript = Box::new(move |script, time| match asked.get() {
+        Some(stream) => ask(stream, script, time, limit),
+        None => Err("no page has asked for it".to_owned()),
+    });
     let (interpreter, _) = Interpreter::start(&orders.pyenv, || (orders.config, Some(run)))?;
     interpreter.with_session(|session| {
-        confine::helper(&Limits { data: Some(orders.memory), ..Limits::default() })?;
-        if frame::put(stream, Kind::Ready, "").is_err() {
-            return Ok(());
-        }
-        // A first job that comes meanwhile would have had to wait for this anyway.
         session.warm_embeds()?;
         python::trim();
-        serve(stream, session, limit)
+        frame::put(socket, Kind::Ready, "").map_err(|_| InmateError::Orders)?;
+        while let Some((_, theirs)) = handover::take(socket).map_err(InmateError::Socket)? {
+            // The records of those that have ended.
+            while let Ok(Some(_)) = process::wait(WaitOptions::NOHANG) {}
+            if let Some(pid) = session.fork()? {
+                give_process(socket, pid).map_err(InmateError::Socket)?;
+                continue;
+            }
+            // The zygote's is closed by this: who can write to it can have processes made.
+            *socket = UnixStream::from(theirs);
+            let _ = server.set(Mutex::new(socket.try_clone().map_err(InmateError::Socket)?));
+            confine::helper(&Limits { data: Some(memory), ..Limits::default() })?;
+            if frame::put(socket, Kind::Ready, "").is_err() {
+                return Ok(());
+            }
+            return serve(socket, session, limit);
+        }
+        Ok(())
     })?
+}
+
+/// Sends a child's number, and a file that stands for it, which has to be opened before its record is taken away.
+fn give_process(socket: &UnixStream, pid: u32) -> io::Result<()> {
+    let named = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    let file = process::pidfd_open(named, PidfdFlags::empty())?;
+    handover::give(socket, pid, file.as_fd())
 }
 
 /// Has the server run a script: a helper starts no process.

@@ -50,6 +50,9 @@ impl Seat {
             }
         }
         self.end("idle").await;
+        if self.shared.lock().seats == 0 {
+            self.shared.nursery.rest();
+        }
     }
 
     /// Waits for a job. Nothing means that the seat is given up.
