@@ -1,10 +1,9 @@
 //! The hostile corpus: that it is what it says, and how a server is held against it.
 
-use crate::support::client;
 use crate::support::hostile::{self, Case, Gives, OK, Scene};
 use crate::support::random::spread;
-use crate::support::stage::{Fault, Stage, sha256};
-use crate::support::world::{World, assert_problem, post};
+use crate::support::stage::Stage;
+use crate::support::world::{World, assert_problem};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -128,11 +127,7 @@ const EVERY: usize = 8;
 fn no_page_of_the_corpus_gets_through() {
     let settings = [("YTDLP_TIMEOUT", "4"), ("GENERIC_WORKERS", "4"), ("MAX_WORKERS", "8")];
     let world = World::with(&settings);
-    let video = post().install(&world.stage);
-    let path = world.stream_path(&video, "audio");
-    video.play(&world.stage, "audio", |reply| reply.faults([Some(Fault::Stall { after: 10_000 })]));
-    let mut stream = client::open("GET", &world.server.url(&path), &[], b"");
-    let mut film = stream.read_exactly(10_000);
+    let stream = world.hold_stream();
     let cases = hostile::cases();
     let alike = |case: &&Case| ALIKE.contains(&case.family.as_str());
     let some = cases.iter().filter(alike).step_by(EVERY);
@@ -145,10 +140,6 @@ fn no_page_of_the_corpus_gets_through() {
     spread(2, asked.len(), |number| note(control(&world, asked[number])));
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    world.stage.release();
-    let rest = stream.finish();
-    assert!(rest.complete());
-    film.extend(rest.body);
-    assert_eq!(sha256(&film), video.media("audio").sha256());
+    stream.finish(&world);
     world.wait_for_health(&[("busy", 0), ("stuck", 0), ("queue", 0)]);
 }

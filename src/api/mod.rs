@@ -97,6 +97,8 @@ pub struct Api {
     sealer: Arc<Sealer>,
     relay: Relay,
     rendered: Rendered,
+    /// What `/openapi.json` answers.
+    description: Bytes,
     metrics: Arc<Metrics>,
     settings: Settings,
     started: Instant,
@@ -114,6 +116,7 @@ impl Api {
         settings: Settings,
     ) -> Self {
         Self {
+            description: openapi::described(extractor.max_entries()),
             extractor,
             sealer,
             relay,
@@ -204,7 +207,7 @@ impl Api {
             Endpoint::Health => Ok(self.health(&request)),
             Endpoint::Ready => self.ready(),
             Endpoint::Metrics => self.metrics(),
-            Endpoint::OpenApi => Ok(openapi::answer(self.extractor.max_entries())),
+            Endpoint::OpenApi => Ok(openapi::answer(&self.description)),
         }
     }
 }

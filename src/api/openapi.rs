@@ -3,36 +3,39 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
+use serde_json::Value;
 
 use super::body::{self, Body};
 
 const DESCRIPTION: &str = include_str!("openapi.json");
-/// `MAX_ENTRIES` unless set.
+/// `MAX_ENTRIES` unless set, which the file has.
 const DEFAULT_ENTRIES: u32 = 200;
 
-/// Of the settings, `MAX_ENTRIES` alone bounds what a request may say.
-pub(super) fn answer(max_entries: u32) -> Response<Body> {
-    let mut response = Response::new(body::full(described(max_entries)));
+pub(super) fn answer(description: &Bytes) -> Response<Body> {
+    let mut response = Response::new(body::full(description.clone()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-/// The file has the default's number.
-fn described(max_entries: u32) -> Bytes {
+/// The description of a server with this `MAX_ENTRIES`: of the settings, it alone bounds what a request may say.
+pub(super) fn described(max_entries: u32) -> Bytes {
+    // As it is written, where nothing is to be changed.
     if max_entries == DEFAULT_ENTRIES {
         return Bytes::from_static(DESCRIPTION.as_bytes());
     }
-    DESCRIPTION
-        .replace("200 unless told", &format!("{max_entries} unless told"))
-        .replace("\"maximum\": 200\n", &format!("\"maximum\": {max_entries}\n"))
-        .into()
+    #[expect(clippy::expect_used, reason = "a constant, and the tests read it")]
+    let mut description: Value = serde_json::from_str(DESCRIPTION).expect("openapi.json");
+    let schema = &mut description["components"]["schemas"]["MostEntries"];
+    schema["maximum"] = max_entries.into();
+    schema["default"] = max_entries.into();
+    description.to_string().into()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::Value;
+    use serde_json::json;
 
     use super::super::ROUTES;
     use super::super::error::Code;
@@ -101,15 +104,16 @@ mod tests {
     fn the_bound_of_a_playlist_is_the_settings() {
         for entries in [DEFAULT_ENTRIES, 7] {
             let description: Value = serde_json::from_slice(&described(entries)).unwrap();
+            let expected = json!({"type": "integer", "minimum": 1, "maximum": entries, "default": entries});
+            assert_eq!(description["components"]["schemas"]["MostEntries"], expected);
             let path = &description["paths"]["/extract"];
             let asked = path["get"]["parameters"].as_array().unwrap();
             let asked = &asked.iter().find(|parameter| parameter["name"] == "limit").unwrap()["schema"];
             let body = &path["post"]["requestBody"]["content"]["application/json"]["schema"];
             for schema in [asked, &body["properties"]["limit"]] {
-                assert_eq!((&schema["minimum"], &schema["maximum"]), (&1.into(), &entries.into()));
+                assert_eq!(schema["$ref"], "#/components/schemas/MostEntries");
             }
         }
-        assert_eq!(String::from_utf8_lossy(&described(7)).matches("7 unless told").count(), 2);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::Page;
 use crate::support::client::{self, encode};
 use crate::support::rogue::Rogue;
-use crate::support::stage::{Fault, sha256};
-use crate::support::world::{World, assert_problem, post};
+use crate::support::stage::sha256;
+use crate::support::world::{World, assert_problem};
 use serde_json::json;
 
 fn ask(world: &World, deed: &str, name: &str) -> client::Answer {
@@ -85,11 +85,7 @@ fn when_all_are_stuck_everybody_is_told_at_once() {
 #[test]
 fn while_nobody_can_have_the_interpreter_everybody_is_told_at_once() {
     let world = Rogue::with(&[("YTDLP_TIMEOUT", "3"), ("MAX_WORKERS", "2")]);
-    let video = post().install(&world.stage);
-    let path = world.stream_path(&video, "audio");
-    video.play(&world.stage, "audio", |reply| reply.faults([Some(Fault::Stall { after: 10_000 })]));
-    let mut stream = client::open("GET", &world.server.url(&path), &[], b"");
-    let mut film = stream.read_exactly(10_000);
+    let stream = world.hold_stream();
     assert_eq!(world.get("/ready").status, 200);
 
     let hold = world.hold("one");
@@ -103,13 +99,9 @@ fn while_nobody_can_have_the_interpreter_everybody_is_told_at_once() {
     assert_eq!(page.count(&world), 0);
     assert_eq!(world.get("/health").json()["status"], "ok");
     // What needs no Python goes on: what is known, and streams, new ones and old.
-    assert!(world.is_cached(video.page_url()));
-    assert_eq!(sha256(&world.get(&path).body), video.media("audio").sha256());
-    world.stage.release();
-    let rest = stream.finish();
-    assert!(rest.complete());
-    film.extend(rest.body);
-    assert_eq!(sha256(&film), video.media("audio").sha256());
+    assert!(world.is_cached(stream.video.page_url()));
+    assert_eq!(sha256(&world.get(&stream.path).body), stream.video.media("audio").sha256());
+    stream.finish(&world);
     assert_eq!(world.get("/ready").status, 503, "somebody let go of the interpreter");
 
     drop(hold);

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod film;
+pub mod held;
 pub mod hostile;
 pub mod log;
 pub mod processes;
