@@ -190,8 +190,8 @@ impl Session<'_> {
     /// in both, so no other may have held anything that a child could wait for.
     pub fn fork(&self) -> Result<Option<u32>, PythonError> {
         let py = self.object.py();
-        // Python's own, which leaves the interpreter well in the child.
-        let number = py.import("os").and_then(|os| os.call_method0("fork")?.extract::<u32>());
+        // Python's own, which leaves the interpreter well in the child. That of `os` is closed (javascript.py).
+        let number = py.import("posix").and_then(|posix| posix.call_method0("fork")?.extract::<u32>());
         number.map(|pid| (pid > 0).then_some(pid)).map_err(|error| raised(py, &error))
     }
 

@@ -26,8 +26,8 @@ use crate::confine;
 use crate::telemetry::Metrics;
 
 pub use helper::COMMAND;
-use inmate::{Orders, Work};
 pub use inmate::{InmateError, run as obey};
+use inmate::{Orders, Work};
 use nursery::Nursery;
 use seat::Seat;
 

@@ -86,19 +86,18 @@ class Group:
         self.streams.remove(stream)
         return False
 
-    def look(self) -> dict[str, float]:
+    def look(self) -> dict[str, object]:
         """Say what came since the last look; the fields of `streams.Look`. A silence that goes on counts, too."""
         now = time.perf_counter()
-        waits = sorted(self.gaps)
         silence = max((now - stream.last for stream in self.streams if stream.at >= 0), default=0.0)
+        gaps = [round(gap, 5) for gap in self.gaps]
+        if silence > max(gaps, default=0.0):
+            gaps.append(silence)
         said = {
             "open": sum(stream.at >= 0 for stream in self.streams),
             "broken": self.broken,
             "taken": self.taken,
-            "pieces": len(waits),
-            "middle": waits[len(waits) // 2] if waits else 0.0,
-            "high": waits[len(waits) * 99 // 100] if waits else 0.0,
-            "longest": max([silence, *waits[-1:]]),
+            "gaps": gaps,
         }
         del self.gaps[:]
         self.taken = 0

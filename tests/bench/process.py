@@ -118,7 +118,7 @@ class Process:
 
     def cpu(self) -> float:
         """CPU time so far, user and system, in seconds."""
-        return sum(cpu_of(pid) for pid in self._pids())
+        return sum(cpu_of(pid) for pid in self.pids())
 
     def rss(self) -> float:
         """Resident set (VmRSS), in MB of 10^6 bytes."""
@@ -130,7 +130,7 @@ class Process:
 
     def forget_peak(self) -> None:
         """Have `peak` begin anew (proc(5), clear_refs)."""
-        for pid in self._pids():
+        for pid in self.pids():
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def anonymous(self) -> float:
@@ -142,18 +142,18 @@ class Process:
         return self._megabytes("smaps_rollup", "Pss:")
 
     def _megabytes(self, name: str, key: str) -> float:
-        return sum(_kib(pid, name, key) for pid in self._pids()) * 1024 / 1e6
+        return sum(_kib(pid, name, key) for pid in self.pids()) * 1024 / 1e6
 
     def children(self) -> list[int]:
-        """Processes that it has started and that are not reaped; each belongs to the thread that started it."""
-        found: list[int] = []
-        for thread in os.listdir(f"/proc/{self.child.pid}/task"):
-            with suppress(OSError):  # a thread may end meanwhile
-                found += map(int, Path(f"/proc/{self.child.pid}/task/{thread}/children").read_text().split())
-        return found
+        """Processes that it has started and that are not reaped."""
+        return children_of(self.child.pid)
 
-    def _pids(self) -> list[int]:
-        return [self.child.pid, *self.children()]
+    def pids(self) -> list[int]:
+        """Itself and all that came of it."""
+        found = [self.child.pid]
+        for pid in found:
+            found += children_of(pid)
+        return found
 
     def close(self) -> None:
         """End it; there is nothing in it worth keeping."""
@@ -167,6 +167,16 @@ class Process:
                 return
         self.child.kill()
         self.child.wait()
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that one has started and that are not reaped; each belongs to the thread that started it."""
+    found: list[int] = []
+    with suppress(OSError):  # it may end meanwhile, or one of its threads
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError):
+                found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+    return found
 
 
 def cpu_of(pid: int) -> float:

@@ -27,17 +27,35 @@ SETTINGS = {"ENCRYPTION_KEY": relays.KEY}
 class Look:
     """What came to some streams in a time.
 
-    `open`: streams that go on; `broken`: those that do not, or had a wrong byte; `taken`: bytes; `pieces`: of those
-    the gaps are: `middle` (median), `high` (99th percentile), `longest`, in seconds.
+    `open`: streams that go on; `broken`: those that do not, or had a wrong byte; `taken`: bytes; `gaps`: seconds
+    between two pieces of a stream.
     """
 
     open: int
     broken: int
     taken: int
-    pieces: int
-    middle: float
-    high: float
-    longest: float
+    gaps: list[float]
+
+    def __add__(self, later: "Look") -> "Look":
+        return Look(later.open, later.broken, self.taken + later.taken, sorted(self.gaps + later.gaps))
+
+    @property
+    def middle(self) -> float:
+        """Median of the gaps."""
+        return self._gap(50)
+
+    @property
+    def high(self) -> float:
+        """99th percentile of the gaps."""
+        return self._gap(99)
+
+    @property
+    def longest(self) -> float:
+        """Longest of the gaps."""
+        return max(self.gaps, default=0.0)
+
+    def _gap(self, percent: int) -> float:
+        return sorted(self.gaps)[len(self.gaps) * percent // 100] if self.gaps else 0.0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import common
+from process import children_of
 
 LOOK = 0.1
 """Seconds between two looks at the memory."""
@@ -50,15 +51,21 @@ class Seen:
     came: list[float] = field(default_factory=list)
     ready: list[float] = field(default_factory=list)
 
+    def __add__(self, later: "Seen") -> "Seen":
+        most = [max(getattr(self, name), getattr(later, name)) for name in ("rss", "server", "pss")]
+        return Seen(*most, self.ended + later.ended, self.came + later.came, self.ready + later.ready)
+
 
 class Watch:
-    """Follows a server from entering to leaving the context."""
+    """Follows a server, which may have `most` helpers, from entering to leaving the context."""
 
-    def __init__(self, server: common.Process) -> None:
+    def __init__(self, server: common.Process, most: int) -> None:
         self._server = server
+        self._most = most
         self._helpers: dict[int, Helper] = {}
-        self._others: set[int] = set()
         self._missing: list[float] = []
+        self._early: list[Helper] = []
+        """Those that were met before the end was noticed of those in whose place they came."""
         self._seen = Seen()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -113,16 +120,24 @@ class Watch:
         with self._lock:
             helper = next(it for it in self._helpers.values() if it.pidfd == descriptor)
             del self._helpers[helper.pid]
-            self._missing.append(now)
             self._seen.ended += 1
+            if self._early:
+                self._seen.came.append(0.0)
+                other = self._early.pop(0)
+                other.instead = now
+                self._seen.ready += [0.0] if other.ready else []
+            else:
+                self._missing.append(now)
         self._poll.unregister(descriptor)
         os.close(descriptor)
 
     def _find(self, *, everybody: bool) -> None:
         """Look for new helpers, and whether those that are there are ready."""
-        for pid in self._server.children() if everybody else ():
-            if pid not in self._helpers and pid not in self._others:
-                self._meet(pid)
+        # Helpers are forks of the zygote, which is the server's child.
+        for zygote in self._server.children() if everybody else ():
+            for pid in children_of(zygote):
+                if pid not in self._helpers and _runs(pid):
+                    self._meet(pid)
         now = time.perf_counter()
         for helper in self._helpers.values():
             if not (helper.ready or helper.killed) and _takes_jobs(helper.pid):
@@ -131,23 +146,18 @@ class Watch:
                     self._seen.ready.append(now - helper.instead)
 
     def _meet(self, pid: int) -> None:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"quarantine" not in command[1:2]:
-            # Before it becomes a program, a process is a copy of the server.
-            if len(command) > 2:
-                self._others.add(pid)
-            return
-        instead = self._missing.pop(0) if self._missing else None
-        helper = Helper(pid, os.pidfd_open(pid), instead=instead)
-        if instead is not None:
+        helper = Helper(pid, os.pidfd_open(pid))
+        if self._missing:
+            helper.instead = instead = self._missing.pop(0)
             self._seen.came.append(time.perf_counter() - instead)
+        elif len(self._helpers) >= self._most:
+            self._early.append(helper)
         self._helpers[pid] = helper
         self._poll.register(helper.pidfd, select.POLLIN)
 
     def _weigh(self, *, pss: bool) -> None:
-        server, seen = self._server.child.pid, self._seen
-        pids = [server, *self._server.children()]
-        weights = [rss_of(pid) for pid in pids]
+        seen = self._seen
+        weights = [rss_of(pid) for pid in self._server.pids()]
         seen.rss = max(seen.rss, sum(weights))
         seen.server = max(seen.server, weights[0])
         if pss:
@@ -156,6 +166,11 @@ class Watch:
 
 def _takes_jobs(pid: int) -> bool:
     return f"\nSeccomp:\t{FILTERED}\n" in Path(f"/proc/{pid}/status").read_text()
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is more than the record of its end, which the zygote keeps until it makes the next."""
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def rss_of(pid: int) -> float:

@@ -1,10 +1,8 @@
 //! Helpers that die all the time, under load.
 
 use super::{Stranger, helpers};
-use crate::support::client;
 use crate::support::processes::kill_hard;
-use crate::support::stage::{Fault, sha256};
-use crate::support::world::{World, post};
+use crate::support::world::World;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,11 +15,7 @@ fn whoever_loses_a_helper_gets_an_answer() {
     let world = World::with(&[("YTDLP_TIMEOUT", "20")]);
     let stranger = Stranger::install(&world);
     stranger.check(&world);
-    let video = post().install(&world.stage);
-    let path = world.stream_path(&video, "audio");
-    video.play(&world.stage, "audio", |reply| reply.faults([Some(Fault::Stall { after: 10_000 })]));
-    let mut stream = client::open("GET", &world.server.url(&path), &[], b"");
-    let mut film = stream.read_exactly(10_000);
+    let stream = world.hold_stream();
     let (over, good, answers) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -52,9 +46,5 @@ fn whoever_loses_a_helper_gets_an_answer() {
     // Each page has three tries, and one of two helpers is killed at a time.
     assert_eq!(good, answers, "somebody got an error");
     stranger.check(&world);
-    world.stage.release();
-    let rest = stream.finish();
-    assert!(rest.complete());
-    film.extend(rest.body);
-    assert_eq!(sha256(&film), video.media("audio").sha256());
+    stream.finish(&world);
 }

@@ -18,6 +18,9 @@ fn a_helper_computes_and_reads_and_nothing_else() {
     let title = world.extract(&deed(&world, &stranger, "break"))["title"].clone();
     assert_eq!(title, "went: compute read");
     assert!(kept.exists());
+    // Its own is the only one: by the zygote's it could have processes made.
+    let title = world.extract(&deed(&world, &stranger, "sockets"))["title"].clone();
+    assert_eq!(title, "sockets: 1");
     // Nor does it know more than it has to.
     let secrets = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
     assert_eq!(secrets, "");

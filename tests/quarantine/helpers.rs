@@ -2,11 +2,13 @@
 
 use super::{Stranger, TITLE, ask, ended, helpers, quarantine, wait_for_helpers};
 use crate::support::client;
-use crate::support::processes::{kill_hard, runs};
+use crate::support::processes::{children, kill_hard, runs};
 use crate::support::rogue::Rogue;
 use crate::support::stage::{Fault, Reply, sha256};
 use crate::support::world::{World, assert_problem, post};
 use nix::sys::signal::Signal;
+use serde_json::json;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -61,11 +63,7 @@ fn a_page_that_holds_its_helper_ends_with_it() {
     let [first] = helpers(&world)[..] else { panic!("one helper") };
     let server = world.server.pid();
     // A stream goes on meanwhile, and named sites are not held up.
-    let video = post().install(&world.stage);
-    let path = world.stream_path(&video, "audio");
-    video.play(&world.stage, "audio", |reply| reply.faults([Some(Fault::Stall { after: 10_000 })]));
-    let mut stream = client::open("GET", &world.server.url(&path), &[], b"");
-    let mut film = stream.read_exactly(10_000);
+    let stream = world.hold_stream();
     let trap = stranger.trap(&world, "/trap");
     let held = std::thread::scope(|scope| {
         let asked = scope.spawn(|| (Instant::now(), ask(&world, &trap), Instant::now()));
@@ -82,11 +80,7 @@ fn a_page_that_holds_its_helper_ends_with_it() {
     assert!(!runs(first), "it was not killed");
     assert_ne!(helpers(&world), [first]);
     stranger.check(&world);
-    world.stage.release();
-    let rest = stream.finish();
-    assert!(rest.complete());
-    film.extend(rest.body);
-    assert_eq!(sha256(&film), video.media("audio").sha256());
+    stream.finish(&world);
     assert_eq!(world.server.pid(), server);
     assert!(world.metric("sluice_quarantine_ended_total{reason=\"deadline\"}") == 1);
 }
@@ -113,8 +107,12 @@ fn a_helper_that_nobody_needs_ends() {
     let stranger = Stranger::install(&world);
     stranger.check(&world);
     wait_for_helpers(&world, &[("helpers", 0)]);
-    assert_eq!(helpers(&world), [0; 0]);
     assert_eq!(ended(&world, "idle"), 1);
+    let all_gone = || match children(world.server.pid()) {
+        left if left.is_empty() => Ok(()),
+        left => Err(left),
+    };
+    world.wait_until(all_gone);
     assert_eq!(ask(&world, &stranger.url).status, 200, "the next one starts another");
 }
 
@@ -124,16 +122,20 @@ fn no_helper_outlives_its_server() {
         let mut world = World::with(&[("GENERIC_WORKERS", "1"), ("DRAIN_TIMEOUT", "0")]);
         let stranger = Stranger::install(&world);
         stranger.check(&world);
+        let [zygote] = children(world.server.pid())[..] else { panic!("one zygote") };
         let [helper] = helpers(&world)[..] else { panic!("one helper") };
         // It does not even read what it is sent.
         let trap = stranger.trap(&world, "/trap");
-        let body = serde_json::json!({"url": trap}).to_string();
-        let headers = [("Content-Type", "application/json")];
-        let asked = client::open("POST", &world.server.url("/extract"), &headers, body.as_bytes());
+        let body = json!({"url": trap}).to_string();
+        let length = body.len();
+        let head = "POST /extract HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length:";
+        let mut asked = client::connect(world.server.address());
+        asked.write_all(format!("{head} {length}\r\n\r\n{body}").as_bytes()).unwrap();
         wait_for_helpers(&world, &[("busy", 1)]);
         world.server.signal(signal);
         world.server.wait_exit();
         drop(asked);
+        world.wait_gone(zygote);
         world.wait_gone(helper);
     }
 }
@@ -157,6 +159,22 @@ fn a_helper_that_is_killed_costs_its_page_a_second_try() {
     });
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(ended(&world, "died"), 2);
+}
+
+#[test]
+fn a_zygote_that_is_killed_is_replaced() {
+    let world = World::with(&[("GENERIC_WORKERS", "1")]);
+    let stranger = Stranger::install(&world);
+    stranger.check(&world);
+    let [zygote] = children(world.server.pid())[..] else { panic!("one zygote") };
+    let [helper] = helpers(&world)[..] else { panic!("one helper") };
+    kill_hard(zygote);
+    // With it went the helper.
+    world.wait_gone(helper);
+    assert_eq!(ask(&world, &stranger.url).status, 200);
+    let [other] = children(world.server.pid())[..] else { panic!("one other zygote") };
+    assert_ne!(other, zygote);
+    assert_eq!(ended(&world, "died"), 1);
 }
 
 #[test]

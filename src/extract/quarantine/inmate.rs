@@ -13,8 +13,8 @@ use std::time::Duration;
 use rustix::process::{self, Pid, PidfdFlags, WaitOptions};
 use serde::{Deserialize, Serialize};
 
-use super::handover;
 use super::frame::{self, FrameError, Kind};
+use super::handover;
 use crate::confine::{self, ConfineError, Limits};
 use crate::extract::python::{self, Interpreter, PythonError, RunScript, Session};
 

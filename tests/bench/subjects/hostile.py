@@ -1,8 +1,10 @@
 """The hostile corpus against a server with 200 streams and named sites to extract; helpers that are killed; their cost.
 
-First all of it is quiet, then every hostile page is asked for once, by as many clients as there are helpers: a job
-waits for its turn within its own YTDLP_TIMEOUT, so with more clients some pages would never be run. The controls, which
-are harmless, come after. The figures of a stage's own streams show what of the gaps is not the server's doing.
+Every hostile page is asked for once, by as many clients as there are helpers: a job waits for its turn within its own
+YTDLP_TIMEOUT, so with more clients some pages would never be run. They come in rounds, each after a time when all of it
+is quiet: a machine that is shared with others is a quarter faster at one time than some minutes later, which would else
+be taken for the pages' doing. The controls, which are harmless, come after. The figures of a stage's own streams show
+what of the gaps is not the server's doing.
 """
 
 import functools
@@ -28,8 +30,9 @@ from watch import Seen, Watch
 from subjects import any_host, killed
 
 STREAMS = 200
-QUIET = 20.0
-"""Seconds of the phase to compare with."""
+ROUNDS = 8
+QUIET = 8.0
+"""Seconds of quiet before each round."""
 
 NAMED_CLIENTS = 4
 TIMEOUT = 3
@@ -42,7 +45,10 @@ WARM_UP = 20  # named pages
 
 @dataclass(frozen=True)
 class Phase:
-    """What was seen in a time. `named`: answers about named pages by code; `seconds`: its length."""
+    """What was seen in a time of so many `seconds`.
+
+    `named`: answers about named pages by code; `health`: what `/health` said at the end.
+    """
 
     through: Look
     direct: Look
@@ -50,6 +56,16 @@ class Phase:
     named: Counter[str]
     seconds: float
     health: dict[str, Any]
+
+    def __add__(self, later: "Phase") -> "Phase":
+        return Phase(
+            self.through + later.through,
+            self.direct + later.direct,
+            self.seen + later.seen,
+            self.named + later.named,
+            self.seconds + later.seconds,
+            later.health,
+        )
 
     @property
     def rate(self) -> float:
@@ -73,13 +89,17 @@ def corpus(options: common.Options) -> str:
         with common.sluice(options, settings, log=Path(folder, "sluice")) as server:
             common.wait_until_warm(server)
             common.extractions(server, internet, NAMED_CLIENTS, WARM_UP)
-            with streams.streams(server, internet, STREAMS) as followed, Watch(server) as watch:
+            with (
+                streams.streams(server, internet, STREAMS) as followed,
+                Watch(server, options.setting("GENERIC_WORKERS", HELPERS)) as watch,
+            ):
                 quiet, loud, answers = _phases(server, internet, followed, watch, cases, options)
                 controls = _asked(server, [case["control"] for case in cases], options)
                 after = asking.health(server)
     timeout = options.setting("YTDLP_TIMEOUT", TIMEOUT)
-    healths = [quiet.health, loud.health, after]
-    return "\n".join([_compared(quiet, loud), _told(cases, answers, controls, timeout), _server(loud, healths)])
+    healths = [quiet[0].health, loud[-1].health, after]
+    told = _told(cases, answers, controls, timeout)
+    return "\n".join([_compared(quiet, loud), told, _server(_whole(loud), healths)])
 
 
 def _chosen(cases: list[dict[str, Any]], count: int | None) -> list[dict[str, Any]]:
@@ -94,7 +114,11 @@ def _phases(
     watch: Watch,
     cases: list[dict[str, Any]],
     options: common.Options,
-) -> tuple[Phase, Phase, list[Answer]]:
+) -> tuple[list[Phase], list[Phase], list[Answer]]:
+    quiet: list[Phase] = []
+    loud: list[Phase] = []
+    answers: list[Answer] = []
+    size = -(-len(cases) // ROUNDS)
     with asking.Named(server, internet, NAMED_CLIENTS) as named:
 
         def begin() -> None:
@@ -106,12 +130,18 @@ def _phases(
             answers, seconds = named.take()
             return Phase(*followed.look(), watch.take(), answers, seconds, asking.health(server))
 
-        begin()
-        time.sleep(QUIET)
-        quiet = end()
-        begin()
-        answers = _asked(server, cases, options)
-        return quiet, end(), answers
+        for first in range(0, len(cases), size):
+            begin()
+            time.sleep(QUIET)
+            quiet.append(end())
+            begin()
+            answers += _asked(server, cases[first : first + size], options)
+            loud.append(end())
+    return quiet, loud, answers
+
+
+def _whole(phases: Sequence[Phase]) -> Phase:
+    return functools.reduce(operator.add, phases)
 
 
 def _asked(server: common.Process, scenes: list[dict[str, Any]], options: common.Options) -> list[Answer]:
@@ -119,11 +149,12 @@ def _asked(server: common.Process, scenes: list[dict[str, Any]], options: common
         return list(clients.map(lambda scene: asking.ask(server, scene["url"]), scenes))
 
 
-def _compared(quiet: Phase, loud: Phase) -> str:
+def _compared(quiets: Sequence[Phase], louds: Sequence[Phase]) -> str:
     def ms(seconds: float) -> str:
         return f"{seconds * 1000:.1f}"
 
-    rows = [("length of the phase, s", f"{quiet.seconds:.1f}", f"{loud.seconds:.1f}", "")]
+    quiet, loud = _whole(quiets), _whole(louds)
+    rows = [(f"length of all {len(louds)} phases, s", f"{quiet.seconds:.1f}", f"{loud.seconds:.1f}", "")]
     for name, text in (("middle", "median"), ("high", "p99"), ("longest", "longest")):
         for kind, whose in (("through", ""), ("direct", ", of the stage itself")):
             before, after = (getattr(getattr(phase, kind), name) for phase in (quiet, loud))
@@ -131,13 +162,17 @@ def _compared(quiet: Phase, loud: Phase) -> str:
     for name, text in (("open", "streams that go on, every byte right"), ("broken", "streams broken")):
         before, after = (getattr(phase.through, name) for phase in (quiet, loud))
         rows.append((text, str(before), str(after), ""))
-    ratio = f"x {loud.rate / quiet.rate:.2f}"
+    each = sorted(loud.rate / quiet.rate for quiet, loud in zip(quiets, louds, strict=True))
+    ratio = f"x {loud.rate / quiet.rate:.2f} ({each[0]:.2f} ... {each[-1]:.2f})"
     rows.append(("named extractions per second", f"{quiet.rate:.1f}", f"{loud.rate:.1f}", ratio))
     before, after = (", ".join(_counts(phase.named, leave=asking.OK)) or "0" for phase in (quiet, loud))
     rows.append(("named extractions that failed", before, after, ""))
     for name, text in (("rss", "RSS of all processes"), ("server", "of it the server's"), ("pss", "PSS of all")):
-        before, after = (getattr(phase.seen, name) for phase in (quiet, loud))
-        rows.append((f"{text}, most, MB", f"{before:.1f}", f"{after:.1f}", f"{after - before:.1f}"))
+        # Later ones have helpers without a job.
+        before, after = (getattr(phase.seen, name) for phase in (quiets[0], loud))
+        rows.append(
+            (f"{text}, most, MB; quiet: before any helper", f"{before:.1f}", f"{after:.1f}", f"{after - before:.1f}")
+        )
     title = f"hostile: {STREAMS} streams and {NAMED_CLIENTS} clients of named pages while the corpus runs"
     return asking.table(title, ("figure", "quiet", "loud", "difference"), rows)
 
@@ -179,7 +214,7 @@ def _server(loud: Phase, healths: Sequence[dict[str, Any]]) -> str:
 
     ended, exceeded = loud.health["quarantine"]["ended"], loud.health["limits_exceeded"]
     rows = [
-        ("uptime after the quiet phase, after the loud one, after the controls, s", each("uptime")),
+        ("uptime after the first quiet phase, after the last loud one, after the controls, s", each("uptime")),
         ("longest hold of the interpreter's lock until then, ms", each("python_lock", "longest_ms")),
         ("limits exceeded", ", ".join(_counts(Counter(exceeded))) or "-"),
         ("helpers ended", ", ".join(_counts(Counter(ended))) or "-"),

@@ -20,6 +20,7 @@ LIMIT = 30.0
 """Longest time between two kills, in seconds."""
 
 LOOK = 0.005  # seconds
+HELPERS = 2  # GENERIC_WORKERS' default
 
 
 class Asking:
@@ -57,7 +58,10 @@ def run(options: common.Options) -> str:
         settings = {**internet.settings, **streams.SETTINGS}
         with common.sluice(options, settings, log=Path(folder, "sluice")) as server:
             common.wait_until_warm(server)
-            with streams.streams(server, internet, STREAMS) as followed, Watch(server) as watch:
+            with (
+                streams.streams(server, internet, STREAMS) as followed,
+                Watch(server, options.setting("GENERIC_WORKERS", HELPERS)) as watch,
+            ):
                 followed.look()
                 started = time.perf_counter()
                 with Asking(server) as clients:

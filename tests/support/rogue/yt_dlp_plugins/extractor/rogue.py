@@ -168,6 +168,14 @@ class RogueEmbedIE(InfoExtractor):
     def _pid(self) -> str:
         return str(os.getpid())
 
+    def _sockets(self) -> str:
+        """Tell how many sockets to processes of this machine this one has, each counted once."""
+        found = set()
+        for descriptor in range(os.sysconf("SC_OPEN_MAX")):
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+                found |= {os.fstat(descriptor).st_ino} if copy.family == socket.AF_UNIX else set()
+        return f"sockets: {len(found)}"
+
     def _die(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
