@@ -56,9 +56,10 @@ pub enum ConfineError {
 ///
 /// From here on it starts no program and no process, writes, makes, renames and removes no file, listens nowhere, and
 /// signals nobody but itself. It ends when the *thread* that started it ends (PR_SET_PDEATHSIG counts threads), so that
-/// one must stay. Its outputs must not be files: it may not let them grow.
-pub fn helper(limits: &Limits) -> Result<(), ConfineError> {
-    bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0)])?;
+/// one must stay. Its outputs must not be files: it may not let them grow. `parent` is the process that made it: where
+/// that has ended before this call, nobody would end this one.
+pub fn helper(limits: &Limits, parent: u32) -> Result<(), ConfineError> {
+    bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0)], parent)?;
     for program in calls::helper()? {
         seccompiler::apply_filter_all_threads(&program)?;
     }
@@ -67,14 +68,9 @@ pub fn helper(limits: &Limits) -> Result<(), ConfineError> {
 
 /// Confines this process to computing, and to becoming (execve) the runtime that does it.
 ///
-/// As [`helper`], but without any network; memory may be executed, for compilers of scripts need that. `parent` is the
-/// process that asked for it: where it has ended before this call, nobody would end this one.
+/// As [`helper`], but without any network; memory may be executed, for compilers of scripts need that.
 pub fn script(limits: &Limits, parent: u32) -> Result<(), ConfineError> {
-    bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0), (Resource::Nofile, SCRIPT_FILES)])?;
-    let asked = process::getppid().map(Pid::as_raw_nonzero);
-    if asked.is_none_or(|pid| u32::try_from(pid.get()) != Ok(parent)) {
-        return Err(ConfineError::Orphan);
-    }
+    bound(limits, &[(Resource::Core, 0), (Resource::Fsize, 0), (Resource::Nofile, SCRIPT_FILES)], parent)?;
     for program in calls::script()? {
         seccompiler::apply_filter_all_threads(&program)?;
     }
@@ -116,7 +112,7 @@ pub fn end_with_parent() -> Result<(), ConfineError> {
     process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| limit("parent", error))
 }
 
-fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError> {
+fn bound(limits: &Limits, fixed: &[(Resource, u64)], parent: u32) -> Result<(), ConfineError> {
     step_back();
     renounce()?;
     let given = [
@@ -131,7 +127,12 @@ fn bound(limits: &Limits, fixed: &[(Resource, u64)]) -> Result<(), ConfineError>
         let both = Rlimit { current: Some(most), maximum: Some(most) };
         process::setrlimit(resource, both).map_err(|error| limit("a limit", error))?;
     }
-    end_with_parent()
+    end_with_parent()?;
+    let now = process::getppid().map(Pid::as_raw_nonzero);
+    if now.is_none_or(|pid| u32::try_from(pid.get()) != Ok(parent)) {
+        return Err(ConfineError::Orphan);
+    }
+    Ok(())
 }
 
 /// Of root's privileges only that to read stays, for the runtime may lie in somebody's folder.

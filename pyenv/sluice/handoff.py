@@ -41,11 +41,13 @@ class HandOff(BaseException):
     def state(self, url: str, added: Iterable[http.cookiejar.Cookie], used: Mapping[str, int]) -> str:
         """Return the job's state as JSON.
 
-        `url`: the job's; `added`: cookies that its sites have set; `used`: of its limits, for they are the whole job's.
+        `url`: the job's; `added`: cookies that its sites have set; `used`: of its limits, which count on where the job
+        goes on. Where it begins anew, so do they: a page that is well within them must be so in a helper, too.
         """
         cookies = [[getattr(one, name) for name in _COOKIE] for one in added]
-        state: dict[str, Any] = {"url": url, "cookies": cookies, "used": dict(used)}
+        state: dict[str, Any] = {"url": url, "cookies": cookies, "used": {}}
         if self.result is not None:
+            state["used"] = dict(used)
             # Lazy lists and whatever else JSON has no word for are made plain.
             plain = YoutubeDL.sanitize_info({"result": self.result, "extra_info": self.extra_info})
             state |= {key: plain[key] for key in ("result", "extra_info")}

@@ -90,6 +90,9 @@ class Session:
             list(generic._extract_embeds("https://warm.invalid/", "<html></html>", info_dict={"id": "warm"}))
         except Exception:  # noqa: S110  as above
             pass
+        # Forks must not share what it has open: the file by which libcurl wakes itself up.
+        self._drop()
+        handlers.forget(threading.get_ident())
         extractors.forget_tests()
         gc.collect()
         gc.freeze()

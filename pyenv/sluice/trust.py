@@ -8,6 +8,7 @@ worker.
 Bundles live in memory (memfd_create(2)), so that nothing is written to disk.
 """
 
+import fcntl
 import functools
 import os
 import ssl
@@ -66,10 +67,14 @@ def install(ca_file: str | None) -> None:
 
 
 def _in_memory(content: bytes) -> str:
-    memory = os.memfd_create("trusted-roots")
+    memory = os.memfd_create("trusted-roots", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     _memory.append(memory)
     with open(memory, "wb", closefd=False) as file:
         file.write(content)
+    # Helpers share it, and none may choose whom the next one trusts: not even memory can be made of it to write to.
+    fcntl.fcntl(
+        memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    )
     # Opening this path opens the file anew, from its start, also from C.
     return f"/proc/self/fd/{memory}"
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use libc::{c_int, c_long};
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
-use seccompiler::SeccompCmpOp::{MaskedEq, Ne};
+use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, sock_filter,
@@ -18,6 +18,12 @@ use seccompiler::{
 
 use super::Programs;
 use table::{NETWORK, NEVER, NEVER_X86, UNHEARD_OF, UNKNOWN};
+
+/// What libc has no names for (asm-generic/fcntl.h, asm-generic/sockios.h).
+const F_SETSIG: c_int = 10;
+const F_SETOWN_EX: c_int = 15;
+const FIOSETOWN: u64 = 0x8901;
+const SIOCSPGRP: u64 = 0x8902;
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
@@ -54,6 +60,11 @@ fn common() -> Result<Rules, BackendError> {
     for call in [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo] {
         refused.insert(call, vec![rule([other()])?]);
     }
+    // A file's owner is sent the signal of its choice when something happens to it.
+    let commands = [libc::F_SETOWN, F_SETOWN_EX, F_SETSIG].map(|one| rule([is(1, Dword, Eq, number(one))]));
+    refused.insert(libc::SYS_fcntl, commands.into_iter().collect::<Result<_, _>>()?);
+    let requests = [FIOSETOWN, SIOCSPGRP].map(|one| rule([is(1, Dword, Eq, one)]));
+    refused.insert(libc::SYS_ioctl, requests.into_iter().collect::<Result<_, _>>()?);
     // To read a limit is fine.
     refused.insert(libc::SYS_prlimit64, vec![rule([is(2, Qword, Ne, 0)])?]);
     Ok(refused)

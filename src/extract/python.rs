@@ -7,9 +7,10 @@
 #![expect(clippy::disallowed_methods, reason = "this file is where Python is attached")]
 
 use std::ffi::CString;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -115,12 +116,12 @@ impl Interpreter {
     /// Breaks off what the thread of a session does while it holds the interpreter's lock. The caller needs no lock.
     pub fn break_off(self, thread: u64) {
         let Some(signal) = self.breaking else { return };
+        // The one thread that handles signals: it looks there before it does. Released by the call below, which stores
+        // what makes it look, in sequential order.
+        main_thread().store(thread, Ordering::Relaxed);
         #[expect(unsafe_code, reason = "nothing safe reaches into a thread that holds the lock")]
-        // SAFETY: `main_thread` is where CPython 3.11 keeps the one thread that handles signals (breaking_signal has
-        // compared it), an aligned word that others only read, at any time. PyErr_SetInterruptEx may be called by any
-        // thread without the lock (it is made for signal handlers).
+        // SAFETY: it may be called by any thread without the lock (it is made for signal handlers).
         unsafe {
-            main_thread().write_volatile(thread);
             ffi::PyErr_SetInterruptEx(signal);
         }
     }
@@ -188,11 +189,14 @@ impl Session<'_> {
 
     /// Makes a second process of this one, which gets nothing; this one gets its number. Of the threads only this one is
     /// in both, so no other may have held anything that a child could wait for.
-    pub fn fork(&self) -> Result<Option<u32>, PythonError> {
+    pub fn fork(&self) -> io::Result<Option<u32>> {
         let py = self.object.py();
         // Python's own, which leaves the interpreter well in the child. That of `os` is closed (javascript.py).
         let number = py.import("posix").and_then(|posix| posix.call_method0("fork")?.extract::<u32>());
-        number.map(|pid| (pid > 0).then_some(pid)).map_err(|error| raised(py, &error))
+        number.map(|pid| (pid > 0).then_some(pid)).map_err(|error| {
+            let errno = error.value(py).getattr("errno").and_then(|errno| errno.extract::<i32>());
+            errno.map_or_else(|_| io::Error::other(error.to_string()), io::Error::from_raw_os_error)
+        })
     }
 
     /// Extracts a page. `options` is a JSON object; the result is tagged JSON (`pyenv/sluice/session.py`).
@@ -228,10 +232,10 @@ impl Session<'_> {
 /// Ends the process at once, without C's exit handlers: they would free OpenSSL's and CPython's state under
 /// threads that may still be inside Python, which crashes now and then.
 pub fn exit(code: u8) -> ! {
-    use std::io::Write;
+    use io::Write;
     // Nothing can be done about an output that can't be flushed any more.
-    let _ = std::io::stdout().flush();
-    let _ = std::io::stderr().flush();
+    let _ = io::stdout().flush();
+    let _ = io::stderr().flush();
     #[expect(unsafe_code, reason = "libc's _exit takes any number and does not return")]
     // SAFETY: `_exit` has no preconditions.
     unsafe {
@@ -262,11 +266,13 @@ unsafe extern "C" {
 /// the interpreters and two of a registry).
 const MAIN_THREAD: usize = 80 / size_of::<u64>();
 
-fn main_thread() -> *mut u64 {
+fn main_thread() -> &'static AtomicU64 {
     #[expect(unsafe_code, reason = "a C global")]
-    // SAFETY: within the object, which is far larger than it is declared here.
+    // SAFETY: an aligned word within the object, which is larger than it is declared here and lives as long as the
+    // process. Rust touches it only through this; CPython writes it when it starts and after a fork, when no other
+    // thread runs, and reads it with one load, which no processor that Rust has 64-bit atomics for tears.
     unsafe {
-        (&raw mut _PyRuntime).cast::<u64>().add(MAIN_THREAD)
+        AtomicU64::from_ptr((&raw mut _PyRuntime).cast::<u64>().add(MAIN_THREAD))
     }
 }
 
@@ -280,10 +286,7 @@ fn breaking_signal() -> Result<Option<i32>, PythonError> {
             .and_then(|threading| threading.call_method0("get_ident")?.extract::<u64>());
         let (signal, here) =
             (signal.map_err(|error| raised(py, &error))?, here.map_err(|error| raised(py, &error))?);
-        #[expect(unsafe_code, reason = "a C global")]
-        // SAFETY: an aligned word of an object that lives as long as the process.
-        let noted = unsafe { main_thread().read_volatile() };
-        Ok((noted == here).then_some(signal))
+        Ok((main_thread().load(Ordering::Relaxed) == here).then_some(signal))
     })
 }
 

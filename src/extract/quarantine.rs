@@ -196,6 +196,9 @@ impl Quarantine {
             return Err(Refused::Down);
         }
         let room = self.0.settings.max_queue + self.0.settings.workers.saturating_sub(state.busy);
+        if state.jobs.len() >= room {
+            state.jobs.retain(|queued| !queued.reply.is_closed());
+        }
         if state.jobs.len() >= room && job.priority == Priority::Ordinary {
             return Err(Refused::Full);
         }

@@ -1,8 +1,6 @@
 //! One helper process, as the server sees it.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream as Pair;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -67,13 +65,14 @@ pub(super) struct Helper {
 impl Helper {
     /// Has one made, and waits until it is ready.
     pub(super) async fn start(settings: &Settings, nursery: &Nursery) -> Result<Self, HelperError> {
-        let (ours, theirs) = Pair::pair()?;
-        ours.set_nonblocking(true)?;
-        let process = nursery.fork(OwnedFd::from(theirs)).await?;
-        let stream = UnixStream::from_std(ours)?;
-        let mut helper = Self { process, stream, limit: settings.message_limit };
-        let ready = frame::receive(&mut helper.stream, helper.limit);
-        match timeout(START, ready).await.map_err(|_| HelperError::Start)?? {
+        timeout(START, Self::made(settings.message_limit, nursery)).await.map_err(|_| HelperError::Start)?
+    }
+
+    async fn made(limit: usize, nursery: &Nursery) -> Result<Self, HelperError> {
+        let (process, socket) = nursery.fork().await?;
+        socket.set_nonblocking(true)?;
+        let mut helper = Self { process, stream: UnixStream::from_std(socket)?, limit };
+        match frame::receive(&mut helper.stream, helper.limit).await? {
             (Kind::Ready, _) => Ok(helper),
             (Kind::Answer, why) => Err(HelperError::Broken(why)),
             _ => Err(HelperError::Protocol(FrameError::Unexpected)),

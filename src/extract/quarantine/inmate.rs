@@ -119,22 +119,28 @@ fn be_zygote(socket: &mut UnixStream) -> Result<(), InmateError> {
         session.warm_embeds()?;
         python::trim();
         frame::put(socket, Kind::Ready, "").map_err(|_| InmateError::Orders)?;
+        let zygote = std::process::id();
         while let Some((_, theirs)) = handover::take(socket).map_err(InmateError::Socket)? {
+            let Some(theirs) = theirs else { return Err(InmateError::Orders) };
             // The records of those that have ended.
             while let Ok(Some(_)) = process::wait(WaitOptions::NOHANG) {}
-            if let Some(pid) = session.fork()? {
-                give_process(socket, pid).map_err(InmateError::Socket)?;
-                continue;
+            match session.fork() {
+                Ok(Some(pid)) => give_process(socket, pid).map_err(InmateError::Socket)?,
+                Ok(None) => {
+                    // The zygote's is closed by this: who can write to it can have processes made.
+                    *socket = UnixStream::from(theirs);
+                    let _ = server.set(Mutex::new(socket.try_clone().map_err(InmateError::Socket)?));
+                    confine::helper(&Limits { data: Some(memory), ..Limits::default() }, zygote)?;
+                    if frame::put(socket, Kind::Ready, "").is_err() {
+                        return Ok(());
+                    }
+                    return serve(socket, session, limit);
+                }
+                Err(error) => refuse(socket, &error).map_err(InmateError::Socket)?,
             }
-            // The zygote's is closed by this: who can write to it can have processes made.
-            *socket = UnixStream::from(theirs);
-            let _ = server.set(Mutex::new(socket.try_clone().map_err(InmateError::Socket)?));
-            confine::helper(&Limits { data: Some(memory), ..Limits::default() })?;
-            if frame::put(socket, Kind::Ready, "").is_err() {
-                return Ok(());
-            }
-            return serve(socket, session, limit);
         }
+        // Its children have been told to end, or end by themselves; nobody else would take their records away.
+        while process::wait(WaitOptions::empty()).is_ok() {}
         Ok(())
     })?
 }
@@ -142,8 +148,17 @@ fn be_zygote(socket: &mut UnixStream) -> Result<(), InmateError> {
 /// Sends a child's number, and a file that stands for it, which has to be opened before its record is taken away.
 fn give_process(socket: &UnixStream, pid: u32) -> io::Result<()> {
     let named = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    let file = process::pidfd_open(named, PidfdFlags::empty())?;
-    handover::give(socket, pid, file.as_fd())
+    match process::pidfd_open(named, PidfdFlags::empty()) {
+        Ok(file) => handover::give(socket, pid, Some(file.as_fd())),
+        // The child ends by itself, for the server does not keep its socket.
+        Err(error) => refuse(socket, &error.into()),
+    }
+}
+
+/// Says why there is no child.
+fn refuse(socket: &UnixStream, error: &io::Error) -> io::Result<()> {
+    let errno = error.raw_os_error().unwrap_or(libc::EIO).unsigned_abs();
+    handover::give(socket, errno, None)
 }
 
 /// Has the server run a script: a helper starts no process.

@@ -50,7 +50,9 @@ impl Seat {
             }
         }
         self.end("idle").await;
-        if self.shared.lock().seats == 0 {
+        // Under the lock: who begins another seat comes after this, and so does its order.
+        let state = self.shared.lock();
+        if state.seats == 0 {
             self.shared.nursery.rest();
         }
     }

@@ -5,6 +5,8 @@ A name in a path is that of a FIFO in the server's folder of Python, by which a 
 
 import contextlib
 import ctypes
+import fcntl
+import mmap
 import os
 import signal
 import socket
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sluice import javascript
+from sluice import javascript, trust
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.extractor.cybrary import CybraryBaseIE
 from yt_dlp.extractor.redgifs import RedGifsBaseIE
@@ -198,6 +200,8 @@ class RogueEmbedIE(InfoExtractor):
             "fork": _forked,
             "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
             "kill": lambda: os.kill(os.getppid(), 0),
+            "own": lambda: fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid()),
+            "trust": lambda: mmap.mmap(trust._memory[0], 0).close(),
             "parent": lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
         }
         return "went: " + " ".join(name for name, deed in deeds.items() if _went(deed))
