@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice import handlers, trust
+from sluice.limits import Meter
 from yt_dlp import YoutubeDL
 from yt_dlp.extractor.tiktok import TikTokIE
 from yt_dlp.utils import YoutubeDLError
@@ -73,6 +74,10 @@ def extract(ydl: Any, extractor: Any, prefix: str, first: str, count: str) -> st
     """Extract pages with ids that follow each other; says how it went."""
     for number in range(int(first), int(first) + int(count)):
         ydl.cookiejar.clear()
+        for handler in ydl._request_director.handlers.values():
+            # Sluice's are told of every job, and count what it takes.
+            if hasattr(handler, "begin"):
+                handler.begin(None, Meter())
         try:
             info = extractor.extract(f"{prefix}{number}")
         except YoutubeDLError as error:
