@@ -84,6 +84,8 @@ pub fn run() -> Result<(), InmateError> {
     // So that who closes the one has closed all of it.
     rustix::stdio::dup2_stdin(File::open("/dev/null").map_err(InmateError::Socket)?)
         .map_err(|error| InmateError::Socket(error.into()))?;
+    // As top(1) shows it: the file that it was started from has no name of its own. Only that would be missing.
+    let _ = rustix::thread::set_name(c"sluice-zygote");
     // By this thread, which makes the other.
     confine::renounce()?;
     confine::private()?;
@@ -127,6 +129,7 @@ fn be_zygote(socket: &mut UnixStream) -> Result<(), InmateError> {
             match session.fork() {
                 Ok(Some(pid)) => give_process(socket, pid).map_err(InmateError::Socket)?,
                 Ok(None) => {
+                    let _ = rustix::thread::set_name(c"sluice-helper");
                     // The zygote's is closed by this: who can write to it can have processes made.
                     *socket = UnixStream::from(theirs);
                     let _ = server.set(Mutex::new(socket.try_clone().map_err(InmateError::Socket)?));

@@ -198,7 +198,12 @@ fn forked(zygote: &UnixStream) -> Result<Child, ForkError> {
     let (ours, theirs) = UnixStream::pair().map_err(ForkError::Refused)?;
     let answer = handover::give(zygote, 0, Some(theirs.as_fd()))
         .and_then(|()| handover::take(zygote)?.ok_or(io::ErrorKind::UnexpectedEof.into()));
-    match answer.map_err(ForkError::Lost)? {
+    let lost = |error: io::Error| match error.kind() {
+        // It reads as if the fork were refused.
+        io::ErrorKind::WouldBlock => ForkError::Lost(io::ErrorKind::TimedOut.into()),
+        _ => ForkError::Lost(error),
+    };
+    match answer.map_err(lost)? {
         (pid, Some(process)) => Ok((Forked { pid, process }, ours)),
         // Where it is our fault, the child ends by itself: its socket is closed here.
         (errno, None) => Err(ForkError::Refused(refusal(errno))),
