@@ -210,7 +210,14 @@ impl Reader<'_> {
                 read: read_buffer,
                 max_streams: self.value("MAX_STREAMS", values::number(1, 1_000_000)),
             },
-            egress: egress::Settings { proxy, roots, read_buffer },
+            egress: egress::Settings {
+                proxy,
+                policy: egress::Policy::new(
+                    self.optional("ALLOW_PRIVATE_ADDRESSES", values::networks).unwrap_or_default(),
+                ),
+                roots,
+                read_buffer,
+            },
             tickets: ticket::Settings {
                 ttl: token_ttl,
                 // Last: what is still missing is made only if there will be a start.

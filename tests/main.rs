@@ -10,6 +10,7 @@
     dead_code
 )]
 
+mod addresses;
 mod bad_input;
 mod clients;
 mod command;

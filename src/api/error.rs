@@ -51,6 +51,8 @@ codes! {
     MissingParameter = "missing_parameter", 422, "A parameter is missing";
     /// No extractor takes the URL, or this endpoint does not.
     UnsupportedUrl = "unsupported_url", 400, "The URL is not supported";
+    /// The policy forbids the address.
+    BlockedAddress = "blocked_address", 403, "The address is not allowed";
     /// The token is forged or damaged.
     InvalidToken = "invalid_token", 400, "The token is not valid";
     /// The token is too old.

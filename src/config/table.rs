@@ -63,6 +63,7 @@ settings! {
     "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
     "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams";
+    "ALLOW_PRIVATE_ADDRESSES" NETWORKS = "", "10.1.2.0/24", "Networks that streams may be fetched from although they are not public";
     "CA_FILE" FILE = "", "/etc/ssl/company.pem", "PEM roots trusted in addition";
     "COOKIES_PATH" FILE = "", "/etc/sluice/cookies.txt", "Netscape cookie file for the sites, read only";
     "TRUSTED_PROXIES" NETWORKS = "", "127.0.0.1,10.0.0.0/8", "Proxies whose X-Forwarded-* headers count";
@@ -90,7 +91,6 @@ pub(super) const LATER: &[Later] = &[
     Later { name: "EGRESS", guards: true },
     Later { name: "EGRESS_STREAMS", guards: true },
     Later { name: "PROXY_DNS", guards: true },
-    Later { name: "ALLOW_PRIVATE_ADDRESSES", guards: false },
 ];
 
 /// The row of a setting. The names are constants of this room; an unknown one is a row that is not there.

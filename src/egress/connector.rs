@@ -20,6 +20,8 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::Proxy;
+use super::dial::dial;
+use super::policy::{Forbidden, Policy};
 use super::tls::TlsStream;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -30,6 +32,9 @@ pub enum ConnectError {
     /// It took too long.
     #[error("no connection in time")]
     Timeout,
+    /// Not by this server.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// Name, TCP, proxy or TLS.
     #[error("{0}")]
     Failed(#[source] BoxError),
@@ -49,13 +54,13 @@ enum Route {
     /// To the site itself.
     Direct,
     /// https through CONNECT; http in absolute-form on a plain connection to the proxy.
-    Proxied { tunnel: Box<Tunnel<HttpConnector>>, proxy: Uri },
+    Proxied { tunnel: Box<Tunnel<HttpConnector>>, tcp: HttpConnector, proxy: Uri },
 }
 
 /// Makes connections.
 #[derive(Clone)]
 pub(super) struct Connector {
-    tcp: HttpConnector,
+    policy: Arc<Policy>,
     route: Route,
     tls: Arc<ClientConfig>,
     timeout: Duration,
@@ -63,22 +68,32 @@ pub(super) struct Connector {
 
 impl Connector {
     /// `timeout` covers name, TCP, proxy and TLS together.
-    pub(super) fn new(proxy: Option<&Proxy>, tls: ClientConfig, timeout: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(timeout));
+    pub(super) fn new(proxy: Option<&Proxy>, policy: Policy, tls: ClientConfig, timeout: Duration) -> Self {
         let route = match proxy {
             None => Route::Direct,
             Some(proxy) => {
+                // The operator's own choice, so its address is not judged.
+                let mut tcp = HttpConnector::new();
+                tcp.enforce_http(false);
+                tcp.set_nodelay(true);
+                tcp.set_connect_timeout(Some(timeout));
                 let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp.clone());
                 if let Some(authorization) = &proxy.authorization {
                     tunnel = tunnel.with_auth(authorization.clone());
                 }
-                Route::Proxied { tunnel: Box::new(tunnel), proxy: proxy.uri.clone() }
+                Route::Proxied { tunnel: Box::new(tunnel), tcp, proxy: proxy.uri.clone() }
             }
         };
-        Self { tcp, route, tls: Arc::new(tls), timeout }
+        Self { policy: Arc::new(policy), route, tls: Arc::new(tls), timeout }
+    }
+
+    /// Judges what can be judged before there is a connection: of a host that the proxy looks up, its name and port.
+    pub(super) fn admit(&self, uri: &Uri) -> Result<(), ConnectError> {
+        match (&self.route, host_and_port(uri)) {
+            (Route::Proxied { .. }, Some((host, port))) => Ok(self.policy.judge_unresolved(host, port)?),
+            // Each of its addresses is judged as it is dialled.
+            _ => Ok(()),
+        }
     }
 
     /// Whom a request for `uri` is sent to; none where it is no absolute `http` or `https` URI.
@@ -95,26 +110,40 @@ impl Connector {
         tokio::time::timeout(self.timeout, self.connect_at_leisure(uri))
             .await
             .map_err(|_| ConnectError::Timeout)?
-            .map_err(ConnectError::Failed)
     }
 
-    async fn connect_at_leisure(&self, uri: &Uri) -> Result<Stream, BoxError> {
+    async fn connect_at_leisure(&self, uri: &Uri) -> Result<Stream, ConnectError> {
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let failed = |error: BoxError| ConnectError::Failed(error);
         // hyper-util's connectors are always ready.
         let tcp = match self.route.clone() {
-            Route::Direct => self.tcp.clone().call(uri.clone()).await?,
-            Route::Proxied { mut tunnel, .. } if secure => tunnel.call(uri.clone()).await?,
-            Route::Proxied { proxy, .. } => self.tcp.clone().call(proxy).await?,
+            Route::Direct => {
+                let (host, port) = host_and_port(uri).ok_or_else(|| failed("no host".into()))?;
+                dial(&self.policy, host, port).await?
+            }
+            Route::Proxied { mut tunnel, .. } if secure => {
+                tunnel.call(uri.clone()).await.map_err(|error| failed(error.into()))?.into_inner()
+            }
+            Route::Proxied { mut tcp, proxy, .. } => {
+                tcp.call(proxy).await.map_err(|error| failed(error.into()))?.into_inner()
+            }
         };
-        let tcp = tcp.into_inner();
         if !secure {
             return Ok(Stream::Plain(tcp));
         }
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host)?.to_owned();
-        let tls = TlsStream::connect(tcp, Arc::clone(&self.tls), name).await?;
+        let name = ServerName::try_from(host).map_err(|error| failed(error.into()))?.to_owned();
+        let tls = TlsStream::connect(tcp, Arc::clone(&self.tls), name)
+            .await
+            .map_err(|error| failed(error.into()))?;
         Ok(Stream::Tls(Box::new(tls)))
     }
+}
+
+/// As they are written, the port at least by its scheme.
+fn host_and_port(uri: &Uri) -> Option<(&str, u16)> {
+    let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    Some((uri.host()?, uri.port_u16().unwrap_or(usual)))
 }
 
 /// A connection to a site, or to the proxy.

@@ -6,7 +6,9 @@
 //! that streams.
 
 mod connector;
+mod dial;
 mod exchange;
+mod policy;
 mod pool;
 mod tls;
 mod trust;
@@ -24,6 +26,7 @@ use http_body_util::Empty;
 pub use connector::ConnectError;
 use connector::{Connector, Peer, Stream};
 pub use exchange::{BodyError, ResponseBody};
+pub use policy::{Forbidden, Policy};
 use pool::Pool;
 pub use trust::TrustError;
 
@@ -58,6 +61,8 @@ impl std::fmt::Debug for Proxy {
 pub struct Settings {
     /// Proxy for all traffic.
     pub proxy: Option<Proxy>,
+    /// What may be connected to.
+    pub policy: Policy,
     /// PEM files of trust roots.
     pub roots: Vec<PathBuf>,
     /// Most bytes read from a connection at a time; at least [`MIN_READ`].
@@ -82,6 +87,11 @@ pub enum EgressError {
 }
 
 impl EgressError {
+    /// Whether the address is none that this server connects to.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Connect(ConnectError::Forbidden(_)))
+    }
+
     /// Whether time ran out, rather than something being refused or broken.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout | Self::Connect(ConnectError::Timeout))
@@ -102,7 +112,7 @@ impl Egress {
     pub fn new(settings: &Settings) -> Result<Self, TrustError> {
         let tls = trust::client_config(&settings.roots)?;
         Ok(Self {
-            connector: Connector::new(settings.proxy.as_ref(), tls, CONNECT_TIMEOUT),
+            connector: Connector::new(settings.proxy.as_ref(), settings.policy.clone(), tls, CONNECT_TIMEOUT),
             pool: Arc::default(),
             proxy_authorization: settings.proxy.as_ref().and_then(|proxy| proxy.authorization.clone()),
             read_buffer: settings.read_buffer.max(MIN_READ),
@@ -114,6 +124,7 @@ impl Egress {
     /// the other side may have closed it at the same moment.
     pub async fn send(&self, request: &Request<()>) -> Result<Response<ResponseBody>, EgressError> {
         let peer = self.connector.peer(request.uri()).ok_or(EgressError::Address)?;
+        self.connector.admit(request.uri())?;
         if let Some(stream) = self.pool.take(&peer) {
             match self.exchange(stream, request, &peer, KEPT_TIMEOUT).await {
                 Ok(response) => return Ok(response),

@@ -9,6 +9,7 @@ pub mod log;
 pub mod processes;
 pub mod random;
 pub mod rogue;
+pub mod sealed;
 pub mod server;
 pub mod stage;
 pub mod watch;

@@ -85,6 +85,7 @@ fn page_code(kind: PageErrorKind) -> Code {
 impl From<RelayError> for ApiError {
     fn from(error: RelayError) -> Self {
         let code = match &error {
+            RelayError::Egress(error) if error.is_forbidden() => Code::BlockedAddress,
             RelayError::Egress(error) if error.is_timeout() => Code::UpstreamTimeout,
             RelayError::Status(StatusCode::TOO_MANY_REQUESTS) => Code::UpstreamBlocked,
             RelayError::Unsatisfiable { .. } => Code::RangeNotSatisfiable,
