@@ -120,9 +120,19 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Whether it is an address of this machine, at this moment: only to such ones can a socket be bound.
+/// Whether it is an address of this machine, at this moment: what goes there goes from there. Nothing is sent for that.
 fn is_own(address: IpAddr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+        // Any port would do.
+        socket.connect((address, 443))?;
+        socket.local_addr()
+    });
+    // Where there is no way to it, a connection will fail, too.
+    from.is_ok_and(|from| from.ip() == address)
 }
 
 #[cfg(test)]
@@ -239,6 +249,7 @@ mod tests {
     #[test]
     fn addresses_of_this_machine_are_known() {
         assert!(is_own("127.0.0.1".parse().unwrap()));
+        assert!(!is_own("127.0.0.2".parse().unwrap()), "one that is only reached here, and denied anyhow");
         assert!(!is_own("8.8.8.8".parse().unwrap()));
     }
 
