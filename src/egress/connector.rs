@@ -40,6 +40,12 @@ pub enum ConnectError {
     Failed(#[source] BoxError),
 }
 
+impl ConnectError {
+    pub(super) fn failed(error: impl Into<BoxError>) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Whom a connection can serve: only requests with the same value may share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Peer {
@@ -114,36 +120,37 @@ impl Connector {
 
     async fn connect_at_leisure(&self, uri: &Uri) -> Result<Stream, ConnectError> {
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
-        let failed = |error: BoxError| ConnectError::Failed(error);
         // hyper-util's connectors are always ready.
         let tcp = match self.route.clone() {
             Route::Direct => {
-                let (host, port) = host_and_port(uri).ok_or_else(|| failed("no host".into()))?;
+                let (host, port) = host_and_port(uri).ok_or_else(|| ConnectError::failed("no host"))?;
                 dial(&self.policy, host, port).await?
             }
             Route::Proxied { mut tunnel, .. } if secure => {
-                tunnel.call(uri.clone()).await.map_err(|error| failed(error.into()))?.into_inner()
+                tunnel.call(uri.clone()).await.map_err(ConnectError::failed)?.into_inner()
             }
             Route::Proxied { mut tcp, proxy, .. } => {
-                tcp.call(proxy).await.map_err(|error| failed(error.into()))?.into_inner()
+                tcp.call(proxy).await.map_err(ConnectError::failed)?.into_inner()
             }
         };
         if !secure {
             return Ok(Stream::Plain(tcp));
         }
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host).map_err(|error| failed(error.into()))?.to_owned();
-        let tls = TlsStream::connect(tcp, Arc::clone(&self.tls), name)
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let name = ServerName::try_from(host).map_err(ConnectError::failed)?.to_owned();
+        let tls = TlsStream::connect(tcp, Arc::clone(&self.tls), name).await.map_err(ConnectError::failed)?;
         Ok(Stream::Tls(Box::new(tls)))
     }
 }
 
 /// As they are written, the port at least by its scheme.
 fn host_and_port(uri: &Uri) -> Option<(&str, u16)> {
-    let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-    Some((uri.host()?, uri.port_u16().unwrap_or(usual)))
+    Some((uri.host()?, uri.port_u16().unwrap_or(usual_port(uri))))
+}
+
+/// The port that a URI with none means.
+pub(super) fn usual_port(uri: &Uri) -> u16 {
+    if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 }
 }
 
 /// A connection to a site, or to the proxy.

@@ -21,22 +21,20 @@ const MAX_ADDRESSES: usize = 16;
 
 /// Connects to a host by its name or address, as it is written in a URL.
 pub(super) async fn dial(policy: &Policy, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-    let found = match Host::parse(host).map_err(|error| ConnectError::Failed(error.into()))? {
+    let found = match Host::parse(host).map_err(ConnectError::failed)? {
         Host::Ipv4(address) => vec![SocketAddr::new(address.into(), port)],
         Host::Ipv6(address) => vec![SocketAddr::new(address.into(), port)],
-        Host::Domain(name) => {
-            lookup_host((&*name, port)).await.map_err(|error| ConnectError::Failed(error.into()))?.collect()
-        }
+        Host::Domain(name) => lookup_host((&*name, port)).await.map_err(ConnectError::failed)?.collect(),
     };
     let allowed = found.iter().copied().filter(|address| policy.judge(address.ip(), port).is_ok());
     let allowed: Vec<_> = by_turns(allowed.take(MAX_ADDRESSES).collect());
     if allowed.is_empty() && !found.is_empty() {
         return Err(Forbidden.into());
     }
-    let stream = first(&allowed).await.map_err(|error| ConnectError::Failed(error.into()))?;
-    stream.set_nodelay(true).map_err(|error| ConnectError::Failed(error.into()))?;
+    let stream = first(&allowed).await.map_err(ConnectError::failed)?;
+    stream.set_nodelay(true).map_err(ConnectError::failed)?;
     // What is on the other side is what was judged, whatever the machine's own rules have made of the address.
-    let peer = stream.peer_addr().map_err(|error| ConnectError::Failed(error.into()))?;
+    let peer = stream.peer_addr().map_err(ConnectError::failed)?;
     policy.judge(peer.ip(), peer.port())?;
     Ok(stream)
 }

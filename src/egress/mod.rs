@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, PROXY_AUTHORIZATION};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Empty;
 
@@ -175,9 +175,8 @@ impl Egress {
 /// The `Host` of a URI: without user name, and without the port that goes without saying (RFC 9110 §7.2).
 fn host(uri: &Uri) -> Option<HeaderValue> {
     let authority: &Authority = uri.authority()?;
-    let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
     let host = authority.host();
-    match authority.port_u16().filter(|port| *port != usual) {
+    match authority.port_u16().filter(|port| *port != connector::usual_port(uri)) {
         Some(port) => HeaderValue::try_from(format!("{host}:{port}")).ok(),
         None => HeaderValue::from_str(host).ok(),
     }

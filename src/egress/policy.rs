@@ -77,8 +77,7 @@ impl Policy {
         if self.opened.iter().any(|network| network.contains(&address)) {
             return Ok(());
         }
-        let port_is_free = port >= FIRST_FREE_PORT || WEB_PORTS.contains(&port);
-        if port_is_free && is_public(address) && !is_own(address) { Ok(()) } else { Err(Forbidden) }
+        if is_open(port) && is_public(address) && !is_own(address) { Ok(()) } else { Err(Forbidden) }
     }
 
     /// Judges a host by its name, where somebody else looks it up: a proxy. What the name leads to is beyond this.
@@ -89,12 +88,10 @@ impl Policy {
             Host::Ipv4(address) => self.judge(address.into(), port),
             Host::Ipv6(address) => self.judge(address.into(), port),
             Host::Domain(name) => {
-                let name = name.trim_end_matches('.');
-                let last = name.rsplit('.').next().unwrap_or_default();
-                let port_is_free = port >= FIRST_FREE_PORT || WEB_PORTS.contains(&port);
+                let last = name.trim_end_matches('.').rsplit('.').next();
                 // RFC 6761 §6.3, RFC 6762 §3, and what ICANN has set aside for private networks.
-                let local = matches!(last, "localhost" | "local" | "internal");
-                if local || !port_is_free { Err(Forbidden) } else { Ok(()) }
+                let is_local = matches!(last, Some("localhost" | "local" | "internal"));
+                if is_open(port) && !is_local { Ok(()) } else { Err(Forbidden) }
             }
         }
     }
@@ -109,6 +106,10 @@ fn plain(address: IpAddr) -> IpAddr {
         }
         other => other.to_canonical(),
     }
+}
+
+fn is_open(port: u16) -> bool {
+    port >= FIRST_FREE_PORT || WEB_PORTS.contains(&port)
 }
 
 fn is_public(address: IpAddr) -> bool {

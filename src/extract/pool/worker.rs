@@ -70,10 +70,13 @@ impl Worker {
     }
 
     /// Waits for a job whose client is still there. Nothing means that the worker should end.
+    ///
+    /// Who is one too many is none any more when the lock is given back: others look, too, and must not all go.
     pub(in super::super) fn next(&self) -> Option<Job> {
         let mut state = self.shared.lock();
         loop {
             if state.closed || state.stats().workers > self.shared.max_workers {
+                state.seats.remove(&self.seat);
                 return None;
             }
             if let Some(job) = self.take(&mut state) {
@@ -82,6 +85,7 @@ impl Worker {
             let rested;
             (state, rested) = self.rest(state);
             if rested && state.jobs.is_empty() && state.stats().workers > FIRST_WORKERS {
+                state.seats.remove(&self.seat);
                 return None;
             }
         }

@@ -205,14 +205,10 @@ fn forked(zygote: &UnixStream) -> Result<Child, ForkError> {
     };
     match answer.map_err(lost)? {
         (pid, Some(process)) => Ok((Forked { pid, process }, ours)),
-        // Where it is our fault, the child ends by itself: its socket is closed here.
-        (errno, None) => Err(ForkError::Refused(refusal(errno))),
+        // Or the file was lost on the way, for this process has as many open as it may; then the child ends by itself, as
+        // its socket is closed here, and its number reads as an error that nobody knows.
+        (errno, None) => Err(ForkError::Refused(io::Error::from_raw_os_error(errno.cast_signed()))),
     }
-}
-
-/// What the zygote was told by the kernel. A process's number in its place means that the file was lost on the way.
-fn refusal(errno: u32) -> io::Error {
-    i32::try_from(errno).map_or_else(|_| io::ErrorKind::InvalidData.into(), io::Error::from_raw_os_error)
 }
 
 #[cfg(test)]
