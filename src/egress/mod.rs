@@ -10,8 +10,14 @@ mod dial;
 mod exchange;
 mod policy;
 mod pool;
+#[allow(dead_code, reason = "its callers are still to come")]
+mod proxy_error;
+#[allow(dead_code, unused_imports, reason = "its callers are still to come")]
+mod socks;
 mod tls;
 mod trust;
+#[allow(dead_code, reason = "its callers are still to come")]
+mod tunnel;
 
 use std::path::PathBuf;
 use std::sync::Arc;
