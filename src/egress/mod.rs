@@ -8,8 +8,12 @@
 mod connector;
 mod dial;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod policy;
 mod pool;
+#[cfg(test)]
+mod properties;
 #[allow(dead_code, reason = "its callers are still to come")]
 mod proxy_error;
 #[allow(dead_code, unused_imports, reason = "its callers are still to come")]

@@ -1,7 +1,7 @@
 //! SOCKS5 (RFC 1928) with a user name and a password (RFC 1929), as a server and as a client. CONNECT only.
 
 mod client;
-mod parse;
+pub(super) mod parse;
 mod server;
 #[cfg(test)]
 mod tests;
