@@ -1,6 +1,8 @@
-"""A stand-in internet of the smallest kind: one TLS server behind one CONNECT proxy, on loopback."""
+"""A stand-in internet of the smallest kind: one server, with TLS and without, behind one SOCKS proxy, on loopback."""
 
+import base64
 import contextlib
+import hashlib
 import json
 import re
 import socket
@@ -8,25 +10,37 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trustme
 
 import sluice
-from sluice import javascript, trust
+from sluice import trust, walls
 from sluice.limits import Limits
 
-Fault = Callable[[ssl.SSLSocket], None]
+Fault = Callable[[socket.socket], None]
 
 NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
+@dataclass
+class Connection:
+    """What came by SOCKS: who asked for what, and the paths that were fetched then. `kind`: RFC 1928's ATYP."""
+
+    user: str
+    kind: int
+    host: str
+    port: int
+    paths: list[str]
+
+
 class Stage:
-    """Answers for any host, with a certificate of a throwaway CA.
+    """Answers for any host, with a certificate of a throwaway CA, whoever logs in with the password.
 
     `pages` maps (host, path) to a raw response, or to what is done with the connection instead; a path without a query
-    answers for any query.
+    answers for any query. A connection ends with its answer, if that does not say `Connection: keep-alive`.
     """
 
     def __init__(self, ca_file: Path) -> None:
@@ -35,6 +49,7 @@ class Stage:
         self.ca_file = str(ca_file)
         self.pages: dict[tuple[str, str], bytes | Fault] = {}
         self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.connections: list[Connection] = []
         self.handshakes_refused = 0
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._context = self._certified("localhost", "127.0.0.1")
@@ -45,13 +60,38 @@ class Stage:
 
     @property
     def proxy(self) -> str:
-        return f"http://user:secret@127.0.0.1:{self.port}"
+        return self.way("user")
 
-    def page(self, url: str, body: str | bytes, status: str = "200 OK", *headers: str) -> None:
-        host, _, path = url.removeprefix("https://").partition("/")
+    @property
+    def guard(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def way(self, user: str, password: str = "secret") -> str:
+        """The proxy's URL for a user."""
+        return f"socks5h://{user}:{password}@{self.guard}"
+
+    def page(self, url: str, body: str | bytes, status: str = "200 OK", *headers: str, keep: bool = False) -> None:
+        host, _, path = url.partition("://")[2].partition("/")
         data = body.encode() if isinstance(body, str) else body
-        head = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", "Connection: close", *headers, "", ""]
+        after = "keep-alive" if keep else "close"
+        head = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", f"Connection: {after}", *headers, "", ""]
         self.pages[host, f"/{path}"] = "\r\n".join(head).encode() + data
+
+    def talk(self, url: str, *messages: str) -> None:
+        """Answer by a websocket, which says something, and nothing more until the client ends it (RFC 6455)."""
+
+        def answer(client: socket.socket) -> None:
+            key = self.seen[-1][2]["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+            accepted = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+            head = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+            client.sendall("\r\n".join([*head, f"Sec-WebSocket-Accept: {accepted}", "", ""]).encode())
+            for message in messages:
+                client.sendall(bytes([0x81, len(message)]) + message.encode())
+            while client.recv(4096):
+                pass
+
+        host, _, path = url.partition("://")[2].partition("/")
+        self.pages[host, f"/{path}"] = answer
 
     def close(self) -> None:
         self._listener.close()
@@ -82,26 +122,35 @@ class Stage:
                 self._answer(client)
 
     def _answer(self, client: socket.socket) -> None:
-        host = "localhost"
-        # A TLS handshake begins with 0x16; anything else is CONNECT.
+        connection = take(client)
+        if connection is None:
+            return
+        self.connections.append(connection)
+        # A TLS handshake begins with 0x16.
         if client.recv(1, socket.MSG_PEEK) != b"\x16":
-            target, _, headers = self._request(client)
-            host = target.split(":")[0]
-            assert headers["proxy-authorization"] == "Basic dXNlcjpzZWNyZXQ="
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            self._fetched(client, connection)
+            return
         try:
             secure = self._context.wrap_socket(client, server_side=True)
         except ssl.SSLError:
             self.handshakes_refused += 1
             return
         with secure:
-            path, method, headers = self._request(secure)
+            self._fetched(secure, connection)
+
+    def _fetched(self, client: socket.socket, connection: Connection) -> None:
+        host, going = connection.host, True
+        while going:
+            path, method, headers = self._request(client)
+            connection.paths.append(path)
             self.seen.append((host, path, headers))
             answer = self.pages.get((host, path)) or self.pages.get((host, path.partition("?")[0]), NOTHING)
             if callable(answer):
-                answer(secure)
+                answer(client)
                 return
-            secure.sendall(answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else answer)
+            head = answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            client.sendall(head if method == "HEAD" else answer)
+            going = b"Connection: keep-alive" in head
 
     @staticmethod
     def _request(client: socket.socket) -> tuple[str, str, dict[str, str]]:
@@ -122,23 +171,87 @@ class Stage:
         return target, method, headers
 
 
+def take(client: socket.socket) -> Connection | None:
+    """Let a client log in, and agree to what it asks for (RFC 1928, RFC 1929); none: it has another password."""
+    user, password = log_in(client)
+    if password != "secret":
+        client.sendall(b"\x01\x01")
+        return None
+    client.sendall(b"\x01\x00")
+    connection = asked(client, user)
+    client.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+    return connection
+
+
+def log_in(client: socket.socket) -> tuple[str, str]:
+    """Read greeting and login, and answer the first."""
+    version, count = exactly(client, 2)
+    assert version == 5
+    assert 2 in exactly(client, count)
+    client.sendall(b"\x05\x02")
+    (version,) = exactly(client, 1)
+    assert version == 1
+    user, password = (exactly(client, exactly(client, 1)[0]).decode() for _ in range(2))
+    return user, password
+
+
+def asked(client: socket.socket, user: str) -> Connection:
+    """Read what a client asks for."""
+    version, command, _, kind = exactly(client, 4)
+    assert (version, command) == (5, 1)
+    if kind == 3:
+        host = exactly(client, exactly(client, 1)[0]).decode()
+    else:
+        family, length = {1: (socket.AF_INET, 4), 4: (socket.AF_INET6, 16)}[kind]
+        host = socket.inet_ntop(family, exactly(client, length))
+    return Connection(user, kind, host, int.from_bytes(exactly(client, 2), "big"), [])
+
+
+def exactly(client: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        part = client.recv(length - len(data))
+        if not part:
+            raise OSError("closed")
+        data += part
+    return data
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(tmp_path / "ca.pem")
     yield stage
     stage.close()
     trust.install(None)
-    javascript.PROCESSES.allow()
+    walls.install(None, everywhere=False)
+
+
+class Session(sluice.Session):
+    """One whose jobs leave by the stage, if they say nothing else."""
+
+    def __init__(self, proxy: str | None) -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    def extract(self, url: str, options_json: str) -> str:
+        return super().extract(url, self._leaving(options_json))
+
+    def resume(self, state_json: str, options_json: str) -> str:
+        return super().resume(state_json, self._leaving(options_json))
+
+    def _leaving(self, options_json: str) -> str:
+        return json.dumps({"proxy": self._proxy} | json.loads(options_json))
 
 
 @pytest.fixture
 def start(stage: Stage) -> Callable[..., sluice.Session]:
-    """Start the package with the stage as its internet; arguments replace settings."""
+    """Start the package with the stage as its internet; arguments replace settings, and the proxy of the jobs."""
 
-    def start(**changes: object) -> sluice.Session:
-        config = {"proxy": stage.proxy, "ca_file": stage.ca_file, "cookies_path": None, "socket_timeout": 5.0}
-        sluice.start(json.dumps(config | changes))
-        return sluice.Session()
+    def start(proxy: str | None = stage.proxy, **changes: object) -> sluice.Session:
+        config = {"guard": stage.guard, "ca_file": stage.ca_file, "cookies_path": None, "socket_timeout": 5.0}
+        # This process has servers, too.
+        sluice.start(json.dumps({**config, "jobs_only": True, **changes}))
+        return Session(proxy)
 
     return start
 

@@ -24,13 +24,12 @@ DENO = {"name": "deno", "path": "/opt/deno", "version": "2.9.8"}
 def clean() -> Iterator[None]:
     yield
     javascript.install(None, None)
-    javascript.PROCESSES.allow()
 
 
 def youtube(described: dict[str, Any] | None, run: Any = None) -> tuple[Any, engine.Ydl]:
     extractors.prepare()
     javascript.install(described, run)
-    ydl = engine.Ydl(engine.Settings(None, 5.0))
+    ydl = engine.Ydl(engine.Settings(5.0))
     ydl.begin(engine.Job((), Log(), time.monotonic() + 7))
     extractor = ydl.get_info_extractor("Youtube")
     extractor._real_initialize = lambda: None
@@ -116,8 +115,6 @@ def test_a_runner_that_fails_is_a_solver_that_fails() -> None:
 
 
 def test_no_process_is_started_in_any_way(start: Callable[..., sluice.Session]) -> None:
-    assert subprocess.run(["/bin/true"], check=True).returncode == 0
-    start()
     ways: list[Callable[[], Any]] = [
         lambda: subprocess.run(["/bin/true"], check=False),
         lambda: Popen.run(["/bin/true"]),

@@ -14,7 +14,7 @@ from sluice.project import NoFormatsError, project
 @pytest.fixture
 def ydl(start):
     start()
-    with engine.Ydl(engine.Settings(None, 5)) as ydl:
+    with engine.Ydl(engine.Settings(5)) as ydl:
         yield ydl
 
 
