@@ -10,7 +10,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,8 @@ class Connection:
     kind: int
     host: str
     port: int
-    paths: list[str]
+    paths: list[str] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Stage:
@@ -126,6 +127,12 @@ class Stage:
         if connection is None:
             return
         self.connections.append(connection)
+        try:
+            self._connected(client, connection)
+        finally:
+            connection.ended.set()
+
+    def _connected(self, client: socket.socket, connection: Connection) -> None:
         # A TLS handshake begins with 0x16.
         if client.recv(1, socket.MSG_PEEK) != b"\x16":
             self._fetched(client, connection)
@@ -204,7 +211,7 @@ def asked(client: socket.socket, user: str) -> Connection:
     else:
         family, length = {1: (socket.AF_INET, 4), 4: (socket.AF_INET6, 16)}[kind]
         host = socket.inet_ntop(family, exactly(client, length))
-    return Connection(user, kind, host, int.from_bytes(exactly(client, 2), "big"), [])
+    return Connection(user, kind, host, int.from_bytes(exactly(client, 2), "big"))
 
 
 def exactly(client: socket.socket, length: int) -> bytes:
