@@ -37,7 +37,7 @@ def install(guard: str | None, forks: bool = False, everywhere: bool = True) -> 
     """
     global _rules, _hooked
     host, colon, port = (guard or "").rpartition(":")
-    if guard is not None and not (host and colon):
+    if guard is not None and not (host and colon and port.isdecimal()):
         raise ValueError("the guard has no address and port")
     _rules = _Rules((host, int(port)) if guard is not None else None, forks, everywhere)
     if not _hooked:

@@ -8,7 +8,8 @@ import time
 
 import curl_cffi.requests
 import pytest
-from conftest import VIDEO, asked, assert_clean, exceeded, found, log_in, take
+from conftest import VIDEO, assert_clean, exceeded, found
+from internet import asked, log_in, take
 from yt_dlp.networking import Request
 from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils.networking import HTTPHeaderDict
@@ -285,11 +286,16 @@ def test_all_is_sent_at_once_and_nothing_is_read_too_much(proxied, way):
     seen = []
 
     def deed(client):
-        # No reply until all is there; and the site speaks first.
+        # No reply until all is there.
         while len(b"".join(seen)) < len(sent):
             seen.append(client.recv(len(sent)))
         replies = b"\x05\x02\x01\x00\x05\x00\x00\x03\x04name\x00\x00"
-        client.sendall(replies + b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        # A site may speak first; but websockets must have asked before they can make anything of it.
+        client.sendall(replies + answer if way == "requests" else replies)
+        client.recv(4096)
+        if way == "websockets":
+            client.sendall(answer)
         while client.recv(4096):
             pass
 

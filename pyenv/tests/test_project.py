@@ -176,6 +176,21 @@ def test_subtitles(ydl):
     assert link["http_headers"]["Referer"] == "https://h.org/"
 
 
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_no_other_link_leaves_the_web(ydl, url):
+    def links(url):
+        return result(
+            ydl,
+            thumbnail=url,
+            subtitles={"en": [{"url": url, "ext": "vtt"}]},
+            sluice={"images": [{"url": url}], "avatars": {"small": url}},
+        )
+
+    fields = {"thumbnail", "subtitles", "images", "avatars"}
+    assert fields <= links("https://h.org/a").keys()
+    assert not fields & links(url).keys()
+
+
 def test_earliest_expiry_of_all_links(ydl):
     soon = int(time.time()) + 1000
     several = forms({"url": f"https://h.org/a?expire={soon + 10}"}, {"url": f"https://h.org/b?expire={soon + 20}"})
