@@ -110,7 +110,7 @@ class Stage:
 
     def _serve(self, client: socket.socket) -> None:
         with client:
-            client.settimeout(5)
+            client.settimeout(30)
             with contextlib.suppress(OSError):
                 self._answer(client)
 
