@@ -1,7 +1,7 @@
 """Everything that Sluice knows of yt-dlp, behind a few names.
 
 Rust calls `start` once per process, on the main thread, and then keeps one `Session` per worker thread. Where one does
-not end in time, another thread calls `shut` and has `OverdueError` raised in it. Only strings
+not end in time, another thread asks `may_break_off` and has `OverdueError` raised in it. Only strings
 cross, in both directions, and they are JSON: no object of this package leaves it. A call on a `Session` never raises:
 an exception that escapes one is a bug here.
 """
@@ -11,8 +11,7 @@ from sluice import trust as trust  # isort: skip
 from sluice import unneeded as unneeded  # isort: skip
 
 from sluice.breaking import SIGNAL
-from sluice.handlers import shut
 from sluice.session import Session, start
-from sluice.transfer import OverdueError
+from sluice.transfer import OverdueError, may_break_off
 
-__all__ = ["SIGNAL", "OverdueError", "Session", "shut", "start"]
+__all__ = ["SIGNAL", "OverdueError", "Session", "may_break_off", "start"]

@@ -2,12 +2,17 @@
 
 import http.client
 import re
+import time
 from typing import Any
 
+import urllib3.connection
 import urllib3.response
+from websockets.exceptions import WebSocketException
 from yt_dlp.networking import _websockets
+from yt_dlp.networking.exceptions import TransportError
 
 from sluice.limits import LimitError, Page
+from sluice.transfer import OverdueError
 
 _PIECE = 256 << 10
 """Most bytes that are read, and most that are unpacked, before the next count."""
@@ -79,10 +84,18 @@ class Messages(_websockets.WebsocketsResponseAdapter):  # type: ignore[misc]
     """A websocket whose messages are counted; the library takes none of more than a mebibyte."""
 
     page: Page | None = None
+    deadline: float | None = None
+    """When the job ends, as time.monotonic() tells it."""
 
     def recv(self) -> Any:
-        """Return the next message."""
-        message = super().recv()
+        """Return the next message. Raises OverdueError; else what yt-dlp's does, which would wait for ever."""
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        try:
+            message = self._ws.recv(timeout=left)
+        except TimeoutError as error:
+            raise OverdueError from error
+        except (WebSocketException, RuntimeError) as error:
+            raise TransportError(cause=error) from error
         if self.page is not None:
             self.page.add(len(message))
         return message
@@ -90,5 +103,6 @@ class Messages(_websockets.WebsocketsResponseAdapter):  # type: ignore[misc]
 
 def install() -> None:
     """Have urllib3 and yt-dlp make these, which both look up for every answer."""
+    urllib3.connection.HTTPConnection.response_class = Reply
     urllib3.response.HTTPResponse = Response
     _websockets.WebsocketsResponseAdapter = Messages

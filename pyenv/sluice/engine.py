@@ -22,26 +22,30 @@ YT_DLP_VERSION: str = version.__version__
 
 @dataclass(frozen=True)
 class Settings:
-    """What `start` was told. `proxy`: http://[user:pass@]host:port, or None for none; `socket_timeout`: seconds."""
+    """What `start` was told. `socket_timeout`: seconds."""
 
-    proxy: str | None
     socket_timeout: float
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One extraction. `deadline`: as time.monotonic() tells it; `offset`, `limit`: of a playlist's entries."""
+    """One extraction.
+
+    `deadline`: as time.monotonic() tells it; `offset`, `limit`: of a playlist's entries; `proxy`: its way out,
+    socks5h://user:password@host:port, without which it gets nowhere.
+    """
 
     cookies: Sequence[Cookie]
     log: Log
     deadline: float | None = None
     offset: int = 0
     limit: int = Limits.entries
+    proxy: str | None = None
 
 
 class Ydl(YoutubeDL):
-    """A `YoutubeDL` that extracts and does nothing else: no files, no output, no format chosen, one proxy.
+    """A `YoutubeDL` that extracts and does nothing else: no files, no output, no format chosen.
 
     It is kept for many jobs: `begin` makes it what it was when it was new, but for its connections.
     """
@@ -67,8 +71,8 @@ class Ydl(YoutubeDL):
                 "js_runtimes": javascript.runtimes(),
                 "logger": Log(),
                 "noplaylist": True,
-                # None would mean the environment's proxies.
-                "proxy": settings.proxy or "",
+                # Each job brings its own. None would mean the environment's.
+                "proxy": "",
                 "quiet": True,
                 # Spares a warning, with every instance, where the locale is C.
                 "restrictfilenames": True,
@@ -81,7 +85,7 @@ class Ydl(YoutubeDL):
             auto_init="no_verbose_header",
         )
         for handler in self._request_director.handlers.values():
-            handler.begin(None, self.meter)
+            handler.begin(None, self.meter, None)
         self._new = {name: _copied(value) for name, value in vars(self).items() if name not in _KEPT}
 
     def begin(self, job: Job) -> None:
@@ -100,7 +104,7 @@ class Ydl(YoutubeDL):
         self.meter = Meter(self.meter.limits)
         self.cookiejar.restore(job.cookies)
         for handler in self._request_director.handlers.values():
-            handler.begin(job.deadline, self.meter)
+            handler.begin(job.deadline, self.meter, job.proxy)
 
     def end(self) -> None:
         """End the job: let others have what only one may."""

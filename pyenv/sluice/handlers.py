@@ -1,26 +1,24 @@
 """The ways out that yt-dlp is offered: requests, curl_cffi and websockets, never urllib (it speaks ftp and file).
 
-All three take the one proxy of the settings, whatever a page, an extractor or the environment says, and trust the one
-bundle of roots (trust.py). None of them waits past the end of its job, nor goes beyond its limits (limits.py), and what
-they keep from one job to the next is connections alone.
+All three take the one proxy of their job, whatever a page, an extractor or the environment says, and without one fetch
+nothing. They trust the one bundle of roots (trust.py). None of them waits past the end of its job, nor goes beyond its
+limits (limits.py), and what they keep from one job to the next is connections alone, for jobs with the same proxy.
 """
 
-import contextlib
-import socket
 import ssl
-import threading
 import time
-import weakref
 from typing import Any
 
-import urllib3.connection
-import urllib3.connectionpool
 from curl_cffi.const import CurlOpt
 from yt_dlp.networking import _curlcffi, _requests, _websockets
+from yt_dlp.networking.exceptions import ProxyError
 
-from sluice import bounded, trust
+from sluice import bounded, guard, trust
 from sluice.limits import Meter, OutOfMemoryError
-from sluice.transfer import Multi, OverdueError, Session, may_break_off
+from sluice.transfer import Multi, OverdueError, Session
+
+_MAX_PROXIES = 4
+"""Proxies whose connections are kept: one may be new with every job."""
 
 
 class _Kept:
@@ -32,12 +30,13 @@ class _Kept:
     meter: Meter
     """What the present job has used of its limits."""
 
-    def begin(self, deadline: float | None, meter: Meter) -> None:
-        """Take a new job, with no HTTP session that has another cookie jar than this handler's.
+    def begin(self, deadline: float | None, meter: Meter, proxy: str | None) -> None:
+        """Take a new job, whose way out is `proxy`, with no HTTP session of another cookie jar than this handler's.
 
         An extractor may have brought one of its own, and curl_cffi makes one for requests with a header `Cookie`.
         """
         self.deadline, self.meter = deadline, meter
+        self.proxies = {"all": proxy}
         instances = getattr(self, "_InstanceStoreMixin__instances", [])
         for made_for, instance in instances[:]:
             if made_for["cookiejar"] is not self.cookiejar:  # type: ignore[attr-defined]
@@ -55,8 +54,13 @@ class _Kept:
         self.meter.add("requests")
         return super()._send(request)  # type: ignore[misc]
 
+    def _check_proxies(self, _proxies: object) -> None:
+        """Do nothing: a request's own would make this handler refuse it."""
+
     def _get_proxies(self, _request: object) -> dict[str, str | None]:
-        # A header `Ytdl-request-proxy`, or a request's own `proxies`, would take a request past the proxy.
+        # Asked for every request. Its own `proxies`, or a header `Ytdl-request-proxy`, would take it past the guard.
+        if not self.proxies.get("all"):
+            raise ProxyError("The job has no way out")
         return dict(self.proxies)
 
     def _calculate_timeout(self, request: Any) -> float:
@@ -65,6 +69,19 @@ class _Kept:
         if left <= 0:
             raise OverdueError
         return min(timeout, left)
+
+
+class _Adapter(_requests.RequestsHTTPAdapter):
+    """Keeps the connections of a few proxies, those used last."""
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return what makes and keeps the connections by `proxy`."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        managers = self.proxy_manager
+        managers[proxy] = managers.pop(proxy)
+        while len(managers) > _MAX_PROXIES:
+            managers.pop(next(iter(managers))).clear()
+        return manager
 
 
 class RequestsRH(_Kept, _requests.RequestsRH):
@@ -98,11 +115,11 @@ class RequestsRH(_Kept, _requests.RequestsRH):
 
 
 class WebsocketsRH(_Kept, _websockets.WebsocketsRH):
-    """For wss: pages. It knows SOCKS proxies only, so with an HTTP proxy its requests are refused."""
+    """For wss: pages."""
 
     def _send(self, request: Any) -> Any:
         websocket = super()._send(request)
-        websocket.page = self.meter.page()
+        websocket.page, websocket.deadline = self.meter.page(), self.deadline
         return websocket
 
 
@@ -118,14 +135,15 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
             # A path is obeyed; True means "as the environment says", which was found out by measurement.
             self.verify = trust.beside_folder()
 
-    def begin(self, deadline: float | None, meter: Meter) -> None:
+    def begin(self, deadline: float | None, meter: Meter, proxy: str | None) -> None:
         """As told; and libcurl's waits end with the job, too."""
-        super().begin(deadline, meter)
+        super().begin(deadline, meter, proxy)
         self._multi.begin_job(deadline, meter)
 
     def _create_instance(self, cookiejar: Any = None) -> Any:
-        # libcurl reads http_proxy and no_proxy by itself; an empty string switches that off.
-        options = {CurlOpt.PROXY: self.proxies.get("all") or "", CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
+        # The proxy is set with each request (yt-dlp's `_send`). libcurl reads no_proxy by itself, and without a proxy
+        # http_proxy; an empty string switches that off.
+        options = {CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
         # By default it follows a redirect to ftp.
         options |= {CurlOpt.PROTOCOLS_STR: "http,https", CurlOpt.REDIR_PROTOCOLS_STR: "http,https"}
         return Session(self._multi, cookies=cookiejar, curl_options=options, trust_env=False)
@@ -139,83 +157,7 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
 
 HANDLERS = (RequestsRH, CurlCFFIRH, WebsocketsRH)
 
-
-class _Grip:
-    """A second hold on a socket, by which another thread can end a read from it.
-
-    The first one is out of reach while TLS is set up, and closing a descriptor does not wake who reads from it.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock.dup()
-        _open.setdefault(threading.get_ident(), weakref.WeakSet()).add(self)
-
-    def shut(self) -> None:
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _Shut:
-    """A connection of urllib3's with a grip that lasts as long as the socket: an answer may outlive its connection."""
-
-    response_class = bounded.Reply
-    _grip: _Grip | None = None
-    _answering = False
-
-    def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self._grip = _Grip(sock)
-        return sock
-
-    def getresponse(self) -> Any:
-        self._answering = True
-        try:
-            response = super().getresponse()  # type: ignore[misc]
-        finally:
-            self._answering = False
-        if self.sock is None:  # type: ignore[attr-defined]
-            # Closed already, because there will be no other answer: the socket is this one's now.
-            response._sluice_grip, self._grip = self._grip, None
-        return response
-
-    def close(self) -> None:
-        super().close()  # type: ignore[misc]
-        if self._grip is not None and not self._answering:
-            self._grip.close()
-            self._grip = None
-
-
-class _Connection(_Shut, urllib3.connection.HTTPConnection):
-    pass
-
-
-class _TLSConnection(_Shut, urllib3.connection.HTTPSConnection):
-    pass
-
-
-_open: dict[int, weakref.WeakSet[_Grip]] = {}
-"""Grips by the thread that opened the connection."""
-
-urllib3.connectionpool.HTTPConnectionPool.ConnectionCls = _Connection
-urllib3.connectionpool.HTTPSConnectionPool.ConnectionCls = _TLSConnection
+# Looked up for every session.
+_requests.RequestsHTTPAdapter = _Adapter
 bounded.install()
-
-
-def shut(thread: int) -> bool:
-    """End what a thread reads from `requests`: it gets an error at once. curl_cffi's waits end by themselves.
-
-    Returns whether an exception may be raised in the thread, as long as the caller keeps the interpreter's lock.
-    """
-    # The thread may open another one meanwhile; then it is told again.
-    with contextlib.suppress(RuntimeError):
-        for grip in list(_open.get(thread, ())):
-            grip.shut()
-    return may_break_off(thread)
-
-
-def forget(thread: int) -> None:
-    """Drop the record of a thread that ends: its number may be given to another."""
-    _open.pop(thread, None)
+guard.install()

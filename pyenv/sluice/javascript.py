@@ -1,20 +1,18 @@
 """The sites' JavaScript challenges: yt-dlp's solvers, with scripts from yt-dlp-ejs alone, run by Rust and nobody else.
 
 yt-dlp would look for a runtime on PATH, start it with this process's environment, and fetch scripts that it lacks. Here
-it is told of one runtime, or of none, and no process is started from Python at all.
+it is told of one runtime, or of none, and no process is started from Python at all (walls.py).
 """
 
-import os
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from yt_dlp.globals import supported_js_runtimes
-from yt_dlp.utils import Popen, version_tuple
+from yt_dlp.utils import version_tuple
 from yt_dlp.utils._jsruntime import JsRuntime, JsRuntimeInfo
 
 from sluice.log import Log
@@ -53,8 +51,6 @@ def install(described: dict[str, Any] | None, run: RunScript | None) -> None:
     global _runtime, _run
     _runtime, _run = (Runtime(**described), run) if described and run else (None, None)
     supported_js_runtimes.value = {_runtime.name: _Told} if _runtime else {}
-    Popen.__init__ = _refuse
-    PROCESSES.forbid()
 
 
 def patch() -> None:
@@ -144,31 +140,3 @@ def _run_confined(provider: Any, script: str, /) -> str:
     if code:
         raise JsChallengeProviderError(f"The script ended with {code}: {complaint.strip()[:_MAX_COMPLAINT]}")
     return output
-
-
-def _refuse(*_: Any, **__: Any) -> NoReturn:
-    # As the kernel would say it: who looks for a program takes this for "there is none".
-    raise PermissionError("No process is started from Python here")
-
-
-class Processes:
-    """The ways in which Python starts a process, and how they are closed."""
-
-    _OF_OS = ("system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp", "execv", "execve")
-
-    def __init__(self) -> None:
-        self._ways = [(subprocess.Popen, "_execute_child"), *((os, name) for name in self._OF_OS)]
-        self._kept = [getattr(owner, name) for owner, name in self._ways]
-
-    def forbid(self) -> None:
-        """Close them."""
-        for owner, name in self._ways:
-            setattr(owner, name, _refuse)
-
-    def allow(self) -> None:
-        """Open them again, for tests that share a process with what has called `install`."""
-        for (owner, name), kept in zip(self._ways, self._kept, strict=True):
-            setattr(owner, name, kept)
-
-
-PROCESSES = Processes()

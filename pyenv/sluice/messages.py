@@ -20,7 +20,7 @@ _BOILERPLATE: _Rewrites = (
     # yt-dlp's bug_reports_message() and the tail of ExtractorError's text.
     (re.compile(r"[;,.]? ?please report this issue on .*", re.IGNORECASE), ""),
     (re.compile(r" \(caused by .*", re.IGNORECASE), ""),
-    (re.compile(r"[ ,:(']{0,5}\b[A-Za-z]{1,60}Error\(.*"), ""),  # the repr of an exception
+    (re.compile(r"[ ,:(']{0,5}\b\w{1,60}Error\(.*"), ""),  # the repr of an exception
     (re.compile(r"\(['\"]([^'\"]*)['\"]?$"), r"\1"),  # what is left of a tuple with one in it
 )
 

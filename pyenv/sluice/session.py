@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import breaking, engine, extractors, handlers, handoff, javascript, large, manifests, trust
+from sluice import breaking, engine, extractors, handoff, javascript, large, manifests, trust, walls
 from sluice.breaking import LockHeldError, breakable
 from sluice.cookies import CookieFile
 from sluice.engine import Job, Settings, Ydl
@@ -37,10 +37,11 @@ _lock = threading.Lock()
 def start(config_json: str, run_script: javascript.RunScript | None = None) -> str:
     """Prepare the process; call once, on the main thread, before any `Session`.
 
-    Takes {"proxy": str|null, "ca_file": str|null, "cookies_path": str|null, "socket_timeout": seconds, "any_host"?:
-    whether extractors that take pages of any host may run here, "limits"?: {"page_bytes": n, ...} (see `Limits`),
-    "javascript"?: what fields `javascript.Runtime` has, or null, "named_bytes"?: of the largest page of a named site
-    that is for this process}, and with the last what runs a script; returns
+    Takes {"guard": "127.0.0.1:PORT"|null, to which alone Python may connect, "ca_file": str|null, "cookies_path":
+    str|null, "socket_timeout": seconds, "any_host"?: whether extractors that take pages of any host may run here,
+    "limits"?: {"page_bytes": n, ...} (see `Limits`), "javascript"?: what fields `javascript.Runtime` has, or null,
+    "named_bytes"?: of the largest page of a named site that is for this process, "jobs_only"?: whether what Python may
+    do is narrowed within jobs alone (walls.py), for tests that share the process}, and what runs a script; returns
     {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
     when the CA file can't be used. Output streams of Python go nowhere afterwards.
     """
@@ -48,13 +49,15 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     config = json.loads(config_json)
     trust.install(config.get("ca_file"))
     limits = Limits.from_json(config.get("limits"))
-    settings = Settings(config.get("proxy"), float(config["socket_timeout"]), limits)
+    settings = Settings(float(config["socket_timeout"]), limits)
     count = extractors.prepare(config.get("any_host", False))
     manifests.install(limits)
     breaking.install()
     large.install(config.get("named_bytes"))
     javascript.install(config.get("javascript"), run_script)
     sys.setrecursionlimit(limits.depth)
+    # The zygote of an `any_host` process is forked by Rust.
+    walls.install(config.get("guard"), config.get("any_host", False), not config.get("jobs_only", False))
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
     return _dump(
@@ -92,7 +95,6 @@ class Session:
             pass
         # Forks must not share what it has open: the file by which libcurl wakes itself up.
         self._drop()
-        handlers.forget(threading.get_ident())
         extractors.forget_tests()
         gc.collect()
         gc.freeze()
@@ -100,12 +102,12 @@ class Session:
     def extract(self, url: str, options_json: str) -> str:
         """Extract the page at `url` (http or https, as the client gave it).
 
-        `options_json`: {"timeout": seconds, "verbose"?: whether the log is to be whole, "offset"?, "limit"?: of a
-        playlist's entries}. Returns {"ok": Extraction, "log": [[LEVEL, text], ...]} (see `project` and `Log`) or
-        {"error": {"kind": CODE, "message": text, "retry_after"?: seconds, "limit"?: which}, "log": [...]}. An
-        `internal` error has a `trace` for the log. {"hand_off": state, "held": bool, "log": [...]} where another
-        process must go on: `state` is for `resume`. It is because the job has `held` Python's lock for too long, or
-        because only an extractor can that takes any host.
+        `options_json`: {"timeout": seconds, "proxy": the job's way out (see `Job`), "verbose"?: whether the log is to
+        be whole, "offset"?, "limit"?: of a playlist's entries}. Returns {"ok": Extraction, "log": [[LEVEL, text], ...]}
+        (see `project` and `Log`) or {"error": {"kind": CODE, "message": text, "retry_after"?: seconds, "limit"?:
+        which}, "log": [...]}. An `internal` error has a `trace` for the log. {"hand_off": state, "held": bool, "log":
+        [...]} where another process must go on: `state` is for `resume`. It is because the job has `held` Python's lock
+        for too long, or because only an extractor can that takes any host.
         """
         refused = _refuse(url)
         if refused:
@@ -140,7 +142,6 @@ class Session:
         """Let go of everything."""
         self._selector = None
         self._drop()
-        handlers.forget(threading.get_ident())
 
     def _begin(self, job: Job) -> Ydl:
         """Return the session's yt-dlp, as good as new."""
@@ -163,12 +164,13 @@ class Session:
         log = Log(options.get("verbose", False))
         return _answer(lambda: self._done(url, options, work, log), log)
 
+    @walls.at_work()
     def _done(self, url: str, options: dict[str, Any], work: Callable[[Ydl], Any], log: Log) -> dict[str, Any]:
         settings, file = _started()
         cookies = file.cookies()
         deadline = time.monotonic() + options["timeout"] if "timeout" in options else None
         limit = min(options.get("limit", settings.limits.entries), settings.limits.entries)
-        ydl = self._begin(Job(cookies, log, deadline, options.get("offset", 0), limit))
+        ydl = self._begin(Job(cookies, log, deadline, options.get("offset", 0), limit, options.get("proxy")))
         self._whole = False
         answer: dict[str, Any]
         try:

@@ -1,125 +1,17 @@
-"""A stand-in internet of the smallest kind: one TLS server behind one CONNECT proxy, on loopback."""
+"""The package as the tests start it, with a stand-in internet; and pages of the sites that they read."""
 
-import contextlib
 import json
 import re
-import socket
-import ssl
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import trustme
+from internet import Stage
 
 import sluice
-from sluice import javascript, trust
+from sluice import trust, walls
 from sluice.limits import Limits
-
-Fault = Callable[[ssl.SSLSocket], None]
-
-NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-
-
-class Stage:
-    """Answers for any host, with a certificate of a throwaway CA.
-
-    `pages` maps (host, path) to a raw response, or to what is done with the connection instead; a path without a query
-    answers for any query.
-    """
-
-    def __init__(self, ca_file: Path) -> None:
-        self._ca = trustme.CA()
-        self._ca.cert_pem.write_to_path(str(ca_file))
-        self.ca_file = str(ca_file)
-        self.pages: dict[tuple[str, str], bytes | Fault] = {}
-        self.seen: list[tuple[str, str, dict[str, str]]] = []
-        self.handshakes_refused = 0
-        self._contexts: dict[str, ssl.SSLContext] = {}
-        self._context = self._certified("localhost", "127.0.0.1")
-        self._context.sni_callback = self._named
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def proxy(self) -> str:
-        return f"http://user:secret@127.0.0.1:{self.port}"
-
-    def page(self, url: str, body: str | bytes, status: str = "200 OK", *headers: str) -> None:
-        host, _, path = url.removeprefix("https://").partition("/")
-        data = body.encode() if isinstance(body, str) else body
-        head = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", "Connection: close", *headers, "", ""]
-        self.pages[host, f"/{path}"] = "\r\n".join(head).encode() + data
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _certified(self, *names: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._ca.issue_cert(*names).configure_cert(context)
-        return context
-
-    def _named(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
-        if name and name != "localhost":
-            if name not in self._contexts:
-                self._contexts[name] = self._certified(name)
-            connection.context = self._contexts[name]
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client:
-            client.settimeout(5)
-            with contextlib.suppress(OSError):
-                self._answer(client)
-
-    def _answer(self, client: socket.socket) -> None:
-        host = "localhost"
-        # A TLS handshake begins with 0x16; anything else is CONNECT.
-        if client.recv(1, socket.MSG_PEEK) != b"\x16":
-            target, _, headers = self._request(client)
-            host = target.split(":")[0]
-            assert headers["proxy-authorization"] == "Basic dXNlcjpzZWNyZXQ="
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        try:
-            secure = self._context.wrap_socket(client, server_side=True)
-        except ssl.SSLError:
-            self.handshakes_refused += 1
-            return
-        with secure:
-            path, method, headers = self._request(secure)
-            self.seen.append((host, path, headers))
-            answer = self.pages.get((host, path)) or self.pages.get((host, path.partition("?")[0]), NOTHING)
-            if callable(answer):
-                answer(secure)
-                return
-            secure.sendall(answer.split(b"\r\n\r\n")[0] + b"\r\n\r\n" if method == "HEAD" else answer)
-
-    @staticmethod
-    def _request(client: socket.socket) -> tuple[str, str, dict[str, str]]:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            part = client.recv(4096)
-            if not part:
-                raise OSError("closed")
-            data += part
-        head, _, body = data.partition(b"\r\n\r\n")
-        first, *lines = head.decode().split("\r\n")
-        method, target, _ = first.split(" ")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        # A body left unread would make the close a reset.
-        missing = int(headers.get("content-length", 0)) - len(body)
-        while missing > 0 and (part := client.recv(4096)):
-            missing -= len(part)
-        return target, method, headers
 
 
 @pytest.fixture
@@ -128,17 +20,35 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     yield stage
     stage.close()
     trust.install(None)
-    javascript.PROCESSES.allow()
+    walls.install(None, everywhere=False)
+
+
+class Session(sluice.Session):
+    """One whose jobs leave by the stage, if they say nothing else."""
+
+    def __init__(self, proxy: str | None) -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    def extract(self, url: str, options_json: str) -> str:
+        return super().extract(url, self._leaving(options_json))
+
+    def resume(self, state_json: str, options_json: str) -> str:
+        return super().resume(state_json, self._leaving(options_json))
+
+    def _leaving(self, options_json: str) -> str:
+        return json.dumps({"proxy": self._proxy} | json.loads(options_json))
 
 
 @pytest.fixture
 def start(stage: Stage) -> Callable[..., sluice.Session]:
-    """Start the package with the stage as its internet; arguments replace settings."""
+    """Start the package with the stage as its internet; arguments replace settings, and the proxy of the jobs."""
 
-    def start(**changes: object) -> sluice.Session:
-        config = {"proxy": stage.proxy, "ca_file": stage.ca_file, "cookies_path": None, "socket_timeout": 5.0}
-        sluice.start(json.dumps(config | changes))
-        return sluice.Session()
+    def start(proxy: str | None = stage.proxy, **changes: object) -> sluice.Session:
+        config = {"guard": stage.guard, "ca_file": stage.ca_file, "cookies_path": None, "socket_timeout": 5.0}
+        # This process has servers, too.
+        sluice.start(json.dumps({**config, "jobs_only": True, **changes}))
+        return Session(proxy)
 
     return start
 

@@ -112,9 +112,9 @@ def test_a_jar_answers_and_forgets_as_the_library_s_does():
 def test_what_comes_beside_a_header_of_ones_own_is_not_kept(start, stage, handler):
     start()
     stage.page("https://www.tiktok.com/", "hello", "200 OK", "Set-Cookie: secret=first; Path=/")
-    with engine.Ydl(engine.Settings(stage.proxy, 5)) as ydl:
+    with engine.Ydl(engine.Settings(5)) as ydl:
         for number in (1, 2):
-            ydl.begin(engine.Job((), Log()))
+            ydl.begin(engine.Job((), Log(), proxy=stage.proxy))
             headers = {"Cookie": f"own={number}"}
             ydl.urlopen(Request("https://www.tiktok.com/", headers=headers, extensions=handler)).read()
     assert "own=2" in stage.seen[1][2]["cookie"]

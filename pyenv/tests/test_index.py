@@ -202,7 +202,7 @@ def test_few_patterns_are_compiled():
     code = """if True:
         import json, sys, sluice
         from sluice import extractors
-        sluice.start(json.dumps({"proxy": None, "ca_file": None, "cookies_path": None, "socket_timeout": 1}))
+        sluice.start(json.dumps({"guard": None, "ca_file": None, "cookies_path": None, "socket_timeout": 1}))
         session = sluice.Session()
         session.warm()
         for number in range(100):

@@ -7,6 +7,7 @@ from conftest import CLIP, CLIP_API, VIDEO, failed
 from yt_dlp.networking import Request
 
 from sluice import engine
+from sluice.log import Log
 
 
 def answered(*lines):
@@ -86,5 +87,6 @@ def test_lengths_that_are_right(start, stage, head):
     stage.page(CLIP_API, "")
     stage.pages[next(iter(stage.pages))] = "\r\n".join(["HTTP/1.1 200 OK", *head, "", body]).encode()
     start()
-    with engine.Ydl(engine.Settings(stage.proxy, 5)) as ydl:
+    with engine.Ydl(engine.Settings(5)) as ydl:
+        ydl.begin(engine.Job((), Log(), proxy=stage.proxy))
         assert ydl.urlopen(Request(CLIP_API)).read() == b"{}"

@@ -32,9 +32,9 @@ def opened(start, stage):
     made = []
 
     def opened(**limits):
-        ydl = engine.Ydl(engine.Settings(stage.proxy, 5, Limits(**limits)))
+        ydl = engine.Ydl(engine.Settings(5, Limits(**limits)))
         made.append(ydl)
-        ydl.begin(engine.Job((), Log()))
+        ydl.begin(engine.Job((), Log(), proxy=stage.proxy))
         return ydl
 
     yield opened
@@ -69,7 +69,7 @@ def test_bytes_of_a_job(opened, stage, browser):
         ydl.urlopen(ask(f"{SITE}a", browser)).read()
     with pytest.raises(LimitError, match="MAX_JOB_BYTES"):
         ydl.urlopen(ask(f"{SITE}b", browser)).read()
-    ydl.begin(engine.Job((), Log()))
+    ydl.begin(engine.Job((), Log(), proxy=stage.proxy))
     ydl.urlopen(ask(f"{SITE}a", browser)).read()
 
 
@@ -140,7 +140,7 @@ def test_redirects(opened, stage, browser):
     with pytest.raises(LimitError, match=r"redirects more than 3 times in a row \(MAX_REDIRECTS\)"):
         ydl.urlopen(ask(f"{SITE}4", browser))
     stage.page(f"{SITE}circle", "", "302 Found", "Location: /circle")
-    ydl.begin(engine.Job((), Log()))
+    ydl.begin(engine.Job((), Log(), proxy=stage.proxy))
     with pytest.raises(LimitError):
         ydl.urlopen(ask(f"{SITE}circle", browser))
 

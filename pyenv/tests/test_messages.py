@@ -40,6 +40,7 @@ class ImdbIE(InfoExtractor):
         (str(ExtractorError("No x", cause=HTTPError(Answer()), expected=True)), "No x"),
         (f"Unable to download webpage: {HTTPError(Answer())}", "Unable to download webpage: HTTP Error 403: Forbidden"),
         ("Failed: NewConnectionError('host', 5)", "Failed"),
+        ("Failed: ('[Errno 2] Not allowed', Socks5Error(2, 'Not allowed'))", "Failed: [Errno 2] Not allowed"),
         ("Unable: ('Unable to connect to proxy', OSError('Tunnel failed'))", "Unable: Unable to connect to proxy"),
         # Advice on the command line goes; what was said before it stays.
         (

@@ -14,7 +14,7 @@ from sluice.project import NoFormatsError, project
 @pytest.fixture
 def ydl(start):
     start()
-    with engine.Ydl(engine.Settings(None, 5)) as ydl:
+    with engine.Ydl(engine.Settings(5)) as ydl:
         yield ydl
 
 
@@ -174,6 +174,21 @@ def test_subtitles(ydl):
     (link,) = got["subtitles"]["en"]
     assert (link["url"], link["ext"], link["name"]) == ("https://h.org/en.vtt", "vtt", "English")
     assert link["http_headers"]["Referer"] == "https://h.org/"
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_no_other_link_leaves_the_web(ydl, url):
+    def links(url):
+        return result(
+            ydl,
+            thumbnail=url,
+            subtitles={"en": [{"url": url, "ext": "vtt"}]},
+            sluice={"images": [{"url": url}], "avatars": {"small": url}},
+        )
+
+    fields = {"thumbnail", "subtitles", "images", "avatars"}
+    assert fields <= links("https://h.org/a").keys()
+    assert not fields & links(url).keys()
 
 
 def test_earliest_expiry_of_all_links(ydl):

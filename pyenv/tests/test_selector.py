@@ -37,7 +37,7 @@ def stored(start):
     session = start()
     given = [{"url": f"https://h.org/{form['format_id']}", **form} for form in FORMATS]
     info = {"id": "1", "title": "t", "extractor": "X", "extractor_key": "X", "formats": given}
-    with engine.Ydl(engine.Settings(None, 5)) as ydl:
+    with engine.Ydl(engine.Settings(5)) as ydl:
         info = ydl.process_ie_result(info, download=False)
         return session, info["formats"], json.loads(json.dumps(project(ydl, info)["formats"]))
 

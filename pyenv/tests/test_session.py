@@ -18,7 +18,7 @@ def extract(session, url=VIDEO):
 
 
 def test_start_tells_versions(start, stage):
-    config = {"proxy": None, "ca_file": None, "cookies_path": None, "socket_timeout": 5}
+    config = {"guard": None, "jobs_only": True, "ca_file": None, "cookies_path": None, "socket_timeout": 5}
     told = json.loads(sluice.start(json.dumps(config)))
     assert told["python"].startswith("3.11.")
     assert told["yt_dlp"] >= "2026.10"
@@ -27,7 +27,13 @@ def test_start_tells_versions(start, stage):
 
 def test_start_refuses_a_file_without_certificates(tmp_path):
     (tmp_path / "empty.pem").write_text("nothing")
-    config = {"proxy": None, "ca_file": str(tmp_path / "empty.pem"), "cookies_path": None, "socket_timeout": 5}
+    config = {
+        "guard": None,
+        "jobs_only": True,
+        "ca_file": str(tmp_path / "empty.pem"),
+        "cookies_path": None,
+        "socket_timeout": 5,
+    }
     with pytest.raises(ValueError, match="CA_FILE"):
         sluice.start(json.dumps(config))
 
@@ -127,7 +133,7 @@ def test_untrusted_site(start, stage):
 
 def test_no_way_out(start, stage):
     stage.close()
-    error = extract(start(proxy="http://user:secret@127.0.0.1:1"))["error"]
+    error = extract(start(proxy="socks5h://user:secret@127.0.0.1:1"))["error"]
     assert error["kind"] == "upstream_error"
     assert "secret" not in json.dumps(error)
 

@@ -126,8 +126,8 @@ impl Interpreter {
         }
     }
 
-    /// Makes the thread of a session ([`Session::thread`]) leave what it does, if it still `should`: its sockets are
-    /// shut, and an exception is raised in it where it runs byte code, sooner or later.
+    /// Makes the thread of a session ([`Session::thread`]) leave what it does, if it still `should`: an exception
+    /// is raised in it where it runs byte code, sooner or later. Its sockets are closed by the guard.
     pub fn stop(self, thread: u64, should: impl Fn() -> bool) {
         Python::attach(|py| {
             // Under the lock: the thread can't end its job meanwhile.
@@ -137,7 +137,7 @@ impl Interpreter {
             let stopped = py.import(PACKAGE).and_then(|package| {
                 let exception = package.getattr("OverdueError")?;
                 // Last, for what it returns holds as long as the lock is kept.
-                Ok((package.call_method1("shut", (thread,))?.extract::<bool>()?, exception))
+                Ok((package.call_method1("may_break_off", (thread,))?.extract::<bool>()?, exception))
             });
             match stopped {
                 // Python code may have given the lock up for a moment.

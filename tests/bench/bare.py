@@ -77,7 +77,7 @@ def extract(ydl: Any, extractor: Any, prefix: str, first: str, count: str) -> st
         for handler in ydl._request_director.handlers.values():
             # Sluice's are told of every job, and count what it takes.
             if hasattr(handler, "begin"):
-                handler.begin(None, Meter())
+                handler.begin(None, Meter(), ydl.params["proxy"])
         try:
             info = extractor.extract(f"{prefix}{number}")
         except YoutubeDLError as error:
