@@ -31,6 +31,7 @@ mod resume;
 mod silence;
 mod stage_checks;
 mod stage_entities;
+mod stage_server;
 mod stream;
 mod support;
 mod tiktok;
