@@ -22,6 +22,7 @@ mod javascript;
 mod lifecycle;
 mod limits;
 mod names;
+mod namespaces;
 mod operations;
 mod photos;
 mod playlists;
