@@ -14,6 +14,7 @@ mod addresses;
 mod bad_input;
 mod clients;
 mod command;
+mod doors;
 mod egress;
 mod extract;
 mod extraction;
