@@ -7,7 +7,7 @@ use crate::support::sealed::token;
 use crate::support::server::TestServer;
 use crate::support::stage::{Media, Reply};
 use serde_json::json;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -104,9 +104,11 @@ fn redirect(url: &str) -> String {
     format!("http://redirect.example.net/to/{hex}")
 }
 
-fn unhex(hex: &str) -> String {
-    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    String::from_utf8((0..hex.len()).step_by(2).map(byte).collect()).unwrap()
+/// Where a path of such a page redirects.
+fn target(path: &str) -> Option<String> {
+    let hex = path.strip_prefix("/to/")?;
+    let byte = |at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+    String::from_utf8((0..hex.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?).ok()
 }
 
 #[test]
@@ -121,8 +123,10 @@ fn each_with_every_url() {
     let film = Media::new(3, 20_000);
     net.stage.play("media.example.net", "/film.mp4", Reply::media(&film).content_type("video/mp4"));
     for host in ["redirect.example.net", "redirect.example.org"] {
-        net.stage
-            .play_below(host, "/to/", |path| Reply::redirect(302, &unhex(path.trim_start_matches("/to/"))));
+        // What is no URL may be taken for a path that follows on this page's.
+        net.stage.play_below(host, "/to/", |path| {
+            target(path).map_or(Reply::status(404), |url| Reply::redirect(302, &url))
+        });
     }
     let pyenv = tempfile::tempdir().unwrap();
     with_plugin(pyenv.path());
@@ -138,15 +142,17 @@ fn each_with_every_url() {
     }
     net.probe(SocketAddr::new(OWN[1].into(), 80)).unwrap();
     net.probe(SocketAddr::new(OWN_V6.into(), 80)).unwrap();
-    let mut known: HashSet<Attempt> = net.strays().into_iter().collect();
-    assert_eq!(known.len(), 7);
+    let mut known = net.strays().len();
+    assert!(known >= 7);
     let mut failures = Vec::new();
     for door in DOORS {
         let began = Instant::now();
         let good = open(&net, &server, door);
         failures.extend((!good).then(|| format!("{door:?} is shut to what is good")));
         let (tally, wrong) = all(&server, door, &lines);
-        let strays: Vec<Attempt> = net.strays().into_iter().filter(|stray| known.insert(*stray)).collect();
+        let all_strays = net.strays();
+        let strays: BTreeSet<&Attempt> = all_strays[known..].iter().collect();
+        known = all_strays.len();
         println!("{door:?}: {:?}, {tally:?}, {} strays", began.elapsed(), strays.len());
         failures.extend(wrong);
         failures.extend(strays.iter().map(|it| format!("{door:?}: {it:?}")));
@@ -185,7 +191,7 @@ fn all(server: &TestServer, door: Door, lines: &[Line]) -> (BTreeMap<String, usi
                     let mut found = found.lock().unwrap();
                     *found.0.entry(said.clone()).or_default() += 1;
                     if !fine {
-                        found.1.push(format!("{door:?}: {said} for {:?}", line.url));
+                        found.1.push(format!("{door:?}: {:?}: {}", line.url, answer.text()));
                     }
                 }
             });

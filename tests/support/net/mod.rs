@@ -148,8 +148,6 @@ impl Net {
         marks.push(last);
         let mut strays = self.watch.attempts();
         strays.retain(|it| !marks.contains(&it.to) && it.from != CLIENT && !is_meant(it));
-        strays.sort_unstable();
-        strays.dedup();
         strays
     }
 }

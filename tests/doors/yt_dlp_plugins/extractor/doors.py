@@ -4,8 +4,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from yt_dlp.extractor.common import InfoExtractor
-from yt_dlp.networking import Request
-from yt_dlp.networking.exceptions import HTTPError
 
 
 class DoorsIE(InfoExtractor):
@@ -26,12 +24,7 @@ class DoorsIE(InfoExtractor):
         }
 
     def _fetch(self, handler: str, url: str) -> None:
-        try:
-            response = self._downloader.urlopen(
-                Request(url, extensions={"impersonate": self._parse_impersonate_target(handler == "curl")}),
-            )
-            response.close()
-        except HTTPError:
-            # It came there, which is what matters: nobody there speaks WebSocket.
-            if handler != "websockets":
-                raise
+        # Nobody there speaks WebSocket; that it came there is what matters.
+        accepted = (lambda _status: True) if handler == "websockets" else None
+        impersonate = True if handler == "curl" else None
+        self._request_webpage(url, "doors", impersonate=impersonate, expected_status=accepted).close()
