@@ -1,5 +1,7 @@
 //! Which addresses bytes are fetched from: none of the server's own network.
 
+pub mod urls;
+
 use crate::support::client;
 use crate::support::sealed::token;
 use crate::support::server::TestServer;

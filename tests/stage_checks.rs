@@ -39,10 +39,8 @@ fn tunnel(stage: &Stage, host: &str, port: u16) -> TcpStream {
     tcp
 }
 
-/// Opens `url` through the stage, as a client that trusts the stage's authority alone.
-pub fn open(stage: &Stage, method: &str, url: &str, headers: &[(&str, &str)]) -> Open {
-    let url = Url::parse(url).unwrap();
-    let tcp = tunnel(stage, url.host_str().unwrap(), 443);
+/// Trusts the stage's authority alone.
+pub fn client_config(stage: &Stage) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(stage.ca_file()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -50,8 +48,15 @@ pub fn open(stage: &Stage, method: &str, url: &str, headers: &[(&str, &str)]) ->
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// Opens `url` through the stage, as a client that trusts the stage's authority alone.
+pub fn open(stage: &Stage, method: &str, url: &str, headers: &[(&str, &str)]) -> Open {
+    let url = Url::parse(url).unwrap();
+    let tcp = tunnel(stage, url.host_str().unwrap(), 443);
     let name = ServerName::try_from(url.host_str().unwrap().to_owned()).unwrap();
-    let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    let tls = ClientConnection::new(client_config(stage), name).unwrap();
     client::send(Box::new(StreamOwned::new(tls, tcp)), method, &url, headers, b"")
 }
 

@@ -2,10 +2,12 @@
 //! exactly how an answer ended.
 
 pub mod client;
+pub mod dns;
 pub mod film;
 pub mod held;
 pub mod hostile;
 pub mod log;
+pub mod net;
 pub mod processes;
 pub mod random;
 pub mod rogue;

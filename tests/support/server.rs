@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// What the log says once a port is bound; the port follows.
-const LISTENING: &str = "listening on http://127.0.0.1:";
+/// What the log says once a port is bound; the address and the port follow.
+const LISTENING: &str = "listening on http://";
 
 /// What the log says once a worker is warm.
 const READY: &str = "ready in ";
@@ -26,7 +26,7 @@ pub struct TestServer {
     /// Kills the server when this test process ends without dropping it, as it does with one in a static.
     reaper: Child,
     log: Arc<Log>,
-    port: u16,
+    address: SocketAddr,
     home: TempDir,
 }
 
@@ -57,6 +57,13 @@ impl TestServer {
         })
     }
 
+    /// The same as [`TestServer::spawn`], by a command that `wrap` makes of the server's own.
+    pub fn wrapped(settings: &[(&str, &str)], wrap: impl FnOnce(Command) -> Command) -> TestServer {
+        let server = TestServer::start(settings, &[], wrap);
+        server.wait_for_log(READY);
+        server
+    }
+
     fn ready(stage: &Stage, settings: &[(&str, &str)], wrap: impl FnOnce(Command) -> Command) -> TestServer {
         let (proxy, ca) = (stage.proxy_url(), stage.ca_file().to_str().unwrap().to_owned());
         let mut all = vec![("PROXY", proxy.as_str()), ("CA_FILE", ca.as_str())];
@@ -77,19 +84,18 @@ impl TestServer {
         let reaper = reaper(child.id());
         let log = Log::follow(child.stderr.take().unwrap());
         let line = log.wait_for(LISTENING);
-        let port = line.split(LISTENING).nth(1).unwrap();
-        let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
-        TestServer { child, reaper, log, port, home }
+        let address = line.split(LISTENING).nth(1).unwrap().parse().unwrap();
+        TestServer { child, reaper, log, address, home }
     }
 
-    /// `http://127.0.0.1:PORT` and `path`.
+    /// `http://ADDRESS:PORT` and `path`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.address)
     }
 
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.address
     }
 
     /// The server's process id.

@@ -6,14 +6,13 @@ use rustls::ServerConfig;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use tokio_rustls::TlsAcceptor;
 
 pub(super) struct Ca {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
     /// One key for all leaves: only the names differ, and making keys is the slow part.
     leaf_key: KeyPair,
-    acceptors: Mutex<HashMap<String, TlsAcceptor>>,
+    configs: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
 
 impl Ca {
@@ -28,7 +27,7 @@ impl Ca {
             pem,
             issuer: Issuer::new(params, key),
             leaf_key: KeyPair::generate().unwrap(),
-            acceptors: Mutex::default(),
+            configs: Mutex::default(),
         }
     }
 
@@ -37,13 +36,13 @@ impl Ca {
         &self.pem
     }
 
-    /// Terminates TLS for `host` (a name or an address), http/1.1 only.
-    pub(super) fn acceptor(&self, host: &str) -> TlsAcceptor {
-        let mut acceptors = self.acceptors.lock().unwrap();
-        acceptors.entry(host.to_owned()).or_insert_with(|| TlsAcceptor::from(self.config(host))).clone()
+    /// To terminate TLS for `host` (a name or an address), http/1.1 only.
+    pub(super) fn config(&self, host: &str) -> Arc<ServerConfig> {
+        let mut configs = self.configs.lock().unwrap();
+        configs.entry(host.to_owned()).or_insert_with(|| self.new_config(host)).clone()
     }
 
-    fn config(&self, host: &str) -> Arc<ServerConfig> {
+    fn new_config(&self, host: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, host);
         params.use_authority_key_identifier_extension = true;

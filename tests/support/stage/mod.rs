@@ -1,5 +1,6 @@
 //! A stand-in internet in one process: a forward proxy that answers for any host from scripts, with a certificate
-//! authority of its own, and that records what reached it.
+//! authority of its own, and that records what reached it. It also is the servers themselves, for who comes to it without
+//! a proxy (see [`Stage::serve`]).
 //!
 //! The stage runs on threads of its own and its methods block, so tests can be plain functions and can share one.
 
@@ -20,6 +21,7 @@ pub use seen::{Outcome, Scheme, Seen};
 
 use base64::Engine as _;
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use tokio::sync::watch;
@@ -112,10 +114,21 @@ impl Stage {
             .enable_all()
             .build()
             .unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", options.port))).unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", options.port)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        runtime.spawn(proxy::accept(listener, backstage.clone()));
-        Stage { backstage, port, folder, runtime: Some(runtime) }
+        let stage = Stage { backstage, port, folder, runtime: Some(runtime) };
+        stage.serve(listener);
+        stage
+    }
+
+    /// Answers on another listener, too. All of them answer alike: as the proxy, or as the server that a client without
+    /// one takes them for (of the host in `Host`, or for which TLS is asked).
+    pub fn serve(&self, listener: TcpListener) {
+        let runtime = self.runtime.as_ref().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let _inside = runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        runtime.spawn(proxy::accept(listener, self.backstage.clone()));
     }
 
     /// The proxy's address, without credentials.

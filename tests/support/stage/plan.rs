@@ -1,9 +1,10 @@
 //! From a script, a request and a fault to exactly what goes onto the wire. No input or output happens here.
 
 use super::media::Media;
-use super::reply::{Fault, Framing, Need, Reply};
+use super::reply::{BOUND_TO, Fault, Framing, Need, READER, Reply};
 use super::wire::Request;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Body bytes that are written at once, where no fault asks for fewer.
@@ -52,15 +53,18 @@ pub(super) struct Plan {
     pub(super) faulty: bool,
 }
 
-/// Decides the whole exchange.
-pub(super) fn plan(reply: &Reply, request: &Request) -> Plan {
+/// Decides the whole exchange with who asks `from` there.
+pub(super) fn plan(reply: &Reply, request: &Request, from: IpAddr) -> Plan {
     let fault = reply.next_fault();
     let mut draft = match &fault {
         Some(Fault::Status(status)) => Draft::bare(*status),
         _ if request.method == "HEAD" && !reply.head_allowed => Draft::bare(403),
-        _ if !reply.needs.iter().all(|need| met(need, request)) => Draft::bare(403),
+        _ if !reply.needs.iter().all(|need| met(need, request, from)) => Draft::bare(403),
         _ => Draft::entity(reply, request, fault.as_ref()),
     };
+    if reply.personal {
+        draft.address_to(from);
+    }
     draft.keep_alive = request.keep_alive;
     draft.play(reply.delay, request.method == "HEAD", fault)
 }
@@ -73,13 +77,15 @@ pub(super) fn refusal(status: u16, headers: &[(&str, &str)], keep_alive: bool) -
     draft.play(Duration::ZERO, false, None)
 }
 
-fn met(need: &Need, request: &Request) -> bool {
+fn met(need: &Need, request: &Request, from: IpAddr) -> bool {
+    let queried = |wanted: (&str, &str)| {
+        let query = request.target.split_once('?').map_or("", |(_, query)| query);
+        url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| (&*name, &*value) == wanted)
+    };
     match need {
         Need::RefererUnder(prefix) => request.header("referer").is_some_and(|it| it.starts_with(prefix)),
-        Need::Query { name, value } => {
-            let query = request.target.split_once('?').map_or("", |(_, query)| query);
-            url::form_urlencoded::parse(query.as_bytes()).any(|pair| pair == (name.into(), value.into()))
-        }
+        Need::Query { name, value } => queried((name, value)),
+        Need::SameAddress => queried((BOUND_TO, &from.to_string())),
         Need::Cookie { name, value } => request
             .headers
             .iter()
@@ -174,6 +180,13 @@ impl Draft {
                 }
             }
         }
+    }
+
+    /// Fills in who reads.
+    fn address_to(&mut self, reader: IpAddr) {
+        let text = String::from_utf8(self.media.bytes(0..self.media.len())).unwrap();
+        self.media = Media::of(text.replace(READER, &reader.to_string()));
+        self.bytes = self.media.len();
     }
 
     fn add(&mut self, name: &str, value: &str) {

@@ -1,13 +1,15 @@
-//! The forward proxy: connections in, scripted answers out.
+//! The forward proxy, and the servers behind it: connections in, scripted answers out.
 
 use super::Backstage;
 use super::plan::{Before, End, Plan, plan, refusal};
-use super::seen::{Connection, Exchange, Outcome, Scheme, Seen};
+use super::seen::{Connection, Ends, Exchange, Outcome, Scheme, Seen};
 use super::wire::{Request, Wire, read_request};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// Send buffer of each connection, in bytes, so that a client that stops reading is felt after little more.
 const SEND_BUFFER: usize = 128 * 1024;
@@ -36,20 +38,62 @@ impl Hold {
 pub(super) async fn accept(listener: TcpListener, backstage: Arc<Backstage>) {
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => drop(tokio::spawn(converse(tcp, backstage.clone()))),
+            Ok((tcp, from)) => drop(tokio::spawn(welcome(tcp, from, backstage.clone()))),
             // Out of descriptors: the open connections must end first.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn converse(tcp: TcpStream, backstage: Arc<Backstage>) {
+async fn welcome(tcp: TcpStream, from: SocketAddr, backstage: Arc<Backstage>) -> Option<()> {
     let _ = tcp.set_nodelay(true);
     let _ = socket2::SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER);
-    let connection = backstage.log.connected();
-    let mut wire = Wire::Plain(tcp);
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let ends = Ends { from: plain(from), to: plain(tcp.local_addr().ok()?) };
+    let connection = backstage.log.connected(ends);
+    if begins_tls(&tcp).await? {
+        let (wire, place) = as_server(tcp, &backstage, &connection).await?;
+        connection.talks_to(&place.host);
+        converse(wire, Some(place), backstage, connection).await;
+    } else {
+        converse(Wire::Plain(tcp), None, backstage, connection).await;
+    }
+    Some(())
+}
+
+/// Whether the client's first byte is one of TLS; none where there is no first byte.
+async fn begins_tls(tcp: &TcpStream) -> Option<bool> {
+    let mut first = [0];
+    (tcp.peek(&mut first).await.ok()? == 1).then_some(first[0] == TLS_HANDSHAKE)
+}
+
+/// TLS of who takes the stage for the server itself: of the name that is asked for, or else of the address.
+async fn as_server(tcp: TcpStream, backstage: &Backstage, connection: &Connection) -> Option<(Wire, Place)> {
+    let to = connection.ends().to;
+    let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp).await.ok()?;
+    let host = start.client_hello().server_name().map_or_else(|| to.ip().to_string(), str::to_owned);
+    let place = Place { scheme: Scheme::Https, host: host.to_ascii_lowercase(), port: to.port() };
+    match start.into_stream(backstage.ca.config(&place.host)).await {
+        Ok(tls) => Some((Wire::Tls(Box::new(tls)), place)),
+        Err(_) => {
+            let request = Request::connect(&place.host);
+            backstage
+                .log
+                .begin(record(&request, connection, &place, place.host.clone()))
+                .end(Outcome::Refused);
+            None
+        }
+    }
+}
+
+/// `tunnel`: where TLS, or a tunnel, has led to.
+async fn converse(
+    mut wire: Wire,
+    mut tunnel: Option<Place>,
+    backstage: Arc<Backstage>,
+    connection: Connection,
+) {
     let mut buffer = Vec::new();
-    let mut tunnel: Option<Place> = None;
     while let Some(request) = read_request(&mut wire, &mut buffer).await {
         let next = match &tunnel {
             None if request.method == "CONNECT" => {
@@ -87,9 +131,8 @@ async fn connect(
     }
     wire.write(b"HTTP/1.1 200 Connection established\r\n\r\n").await.ok()?;
     let Wire::Plain(tcp) = wire else { return None };
-    let mut first = [0];
-    if tcp.peek(&mut first).await.ok()? == 1 && first[0] == TLS_HANDSHAKE {
-        match backstage.ca.acceptor(&place.host).accept(tcp).await {
+    if begins_tls(&tcp).await? {
+        match TlsAcceptor::from(backstage.ca.config(&place.host)).accept(tcp).await {
             Ok(tls) => Some((Wire::Tls(Box::new(tls)), place)),
             Err(_) => {
                 seen(&place).end(Outcome::Refused);
@@ -124,7 +167,7 @@ async fn exchange(
     }
     let path = target.split('?').next().unwrap_or_default();
     let plan = match backstage.script(&place.host, path) {
-        Some(reply) => plan(&reply, &request),
+        Some(reply) => plan(&reply, &request, connection.ends().from.ip()),
         None => refusal(404, &[], request.keep_alive),
     };
     play(plan, wire, seen, hold, false).await
@@ -212,6 +255,8 @@ async fn body(plan: &Plan, wire: &mut Wire, seen: &Exchange, hold: &mut Hold) ->
 fn record(request: &Request, connection: &Connection, place: &Place, target: String) -> Seen {
     Seen {
         connection: connection.number(),
+        from: connection.ends().from,
+        to: connection.ends().to,
         host: place.host.clone(),
         port: place.port,
         scheme: place.scheme,

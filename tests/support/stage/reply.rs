@@ -46,6 +46,12 @@ pub enum Fault {
     Slow { chunk: usize, pause: Duration },
 }
 
+/// What stands in a page that is made [`Reply::personal`] for the address of who reads it.
+pub const READER: &str = "READERS.ADDRESS";
+
+/// The query parameter by which [`Reply::needs_same_address`] knows whom a link was made for.
+pub const BOUND_TO: &str = "ip";
+
 /// How the end of a body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -60,6 +66,7 @@ pub(super) enum Need {
     Cookie { name: String, value: String },
     RefererUnder(String),
     Query { name: String, value: String },
+    SameAddress,
 }
 
 #[derive(Debug)]
@@ -82,6 +89,7 @@ pub struct Reply {
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     pub(super) needs: Vec<Need>,
+    pub(super) personal: bool,
     pub(super) delay: Duration,
     faults: Mutex<Faults>,
 }
@@ -100,6 +108,7 @@ impl Reply {
             etag: None,
             last_modified: None,
             needs: Vec::new(),
+            personal: false,
             delay: Duration::ZERO,
             faults: Mutex::new(Faults::Queue(VecDeque::new())),
         }
@@ -182,6 +191,17 @@ impl Reply {
     pub fn needs_query(mut self, name: &str, value: &str) -> Reply {
         self.needs.push(Need::Query { name: name.to_owned(), value: value.to_owned() });
         self
+    }
+
+    /// 403 unless the query holds, under [`BOUND_TO`], the address that the request comes from.
+    pub fn needs_same_address(mut self) -> Reply {
+        self.needs.push(Need::SameAddress);
+        self
+    }
+
+    /// Each reader of this text finds its own address where [`READER`] stands.
+    pub fn personal(self) -> Reply {
+        Reply { personal: true, ..self }
     }
 
     /// 403 to `HEAD`, as media CDNs do.

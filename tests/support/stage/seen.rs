@@ -1,6 +1,7 @@
 //! The record of what reached the stage, and waiting for something to reach it.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,10 @@ pub enum Outcome {
 pub struct Seen {
     /// Number of the connection that it came on.
     pub connection: u64,
+    /// Where the connection came from.
+    pub from: SocketAddr,
+    /// Where the connection was made to.
+    pub to: SocketAddr,
     pub host: String,
     pub port: u16,
     pub scheme: Scheme,
@@ -133,12 +138,12 @@ impl Log {
         Exchange { log: self.clone(), index }
     }
 
-    pub(super) fn connected(self: &Arc<Self>) -> Connection {
+    pub(super) fn connected(self: &Arc<Self>, ends: Ends) -> Connection {
         let mut record = self.record.lock().unwrap();
         let number = record.next_connection;
         record.next_connection += 1;
         record.open.insert(number, String::new());
-        Connection { log: self.clone(), number }
+        Connection { log: self.clone(), number, ends }
     }
 }
 
@@ -179,15 +184,27 @@ impl Drop for Exchange {
     }
 }
 
+/// The addresses of a connection, v4 ones as such.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+}
+
 /// Counts an open connection for as long as it lives.
 pub(super) struct Connection {
     log: Arc<Log>,
     number: u64,
+    ends: Ends,
 }
 
 impl Connection {
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    pub(super) fn ends(&self) -> Ends {
+        self.ends
     }
 
     pub(super) fn talks_to(&self, host: &str) {

@@ -125,6 +125,12 @@ impl TikTok {
         self
     }
 
+    /// Binds the media's links to the address that fetched the page: to any other they answer 403.
+    pub fn bound(mut self) -> TikTok {
+        self.item.bound = true;
+        self
+    }
+
     /// Puts the page and its media on the stage.
     pub fn install(mut self, stage: &Stage) -> Video {
         let mut video = self.install_media(stage);
@@ -162,6 +168,7 @@ impl TikTok {
             chain_token: self.item.chain_token(),
             expires: self.item.expires,
             delay: self.delay,
+            bound: self.item.bound,
             html: String::new(),
             formats: Vec::new(),
             photos: Vec::new(),

@@ -102,6 +102,16 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// What stands in the record for a handshake that the client gave up.
+    pub(super) fn connect(host: &str) -> Request {
+        Request {
+            method: "CONNECT".to_owned(),
+            target: host.to_owned(),
+            headers: Vec::new(),
+            keep_alive: false,
+        }
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         find_header(&self.headers, name)
     }

@@ -1,5 +1,6 @@
 //! The HTML of a post: `__UNIVERSAL_DATA_FOR_REHYDRATION__` and about as much around it as the real page has.
 
+use super::super::reply::{BOUND_TO, READER};
 use super::{CDN, IMAGES};
 use serde_json::{Value, json};
 
@@ -43,6 +44,8 @@ pub(super) struct Item {
     pub(super) download: Option<String>,
     pub(super) music: String,
     pub(super) photos: Vec<String>,
+    /// Whether the media links are for who reads the page alone.
+    pub(super) bound: bool,
     /// How much longer than usual the cookie is, in bytes.
     pub(super) cookie_padding: usize,
 }
@@ -54,10 +57,11 @@ impl Item {
 
     pub(super) fn media_url(&self, path: &str, mime: &str) -> String {
         let (expires, key) = (self.expires, &self.key);
+        let bound = if self.bound { format!("&{BOUND_TO}={READER}") } else { String::new() };
         format!(
             "https://{CDN}{path}?a=1988&bti=ODszNWYuMDE6&ch=0&cr=3&dr=0&cd=0%7C0%7C0%7C&cv=1&cs=0&ds=6\
              &eid=256&expire={expires}&ft=4KJMyMzm8Zmo0&l=20251001{key}&mime_type={mime}&policy=2&qs=0\
-             &rc=aDQ5NGU7Ojs0OjZlZTU6NEBpM3Q&signature={key}{key}&tk=tt_chain_token"
+             &rc=aDQ5NGU7Ojs0OjZlZTU6NEBpM3Q&signature={key}{key}&tk=tt_chain_token{bound}"
         )
     }
 

@@ -17,6 +17,7 @@ pub struct Video {
     pub(super) chain_token: String,
     pub(super) expires: u64,
     pub(super) delay: Duration,
+    pub(super) bound: bool,
     pub(super) html: String,
     pub(super) formats: Vec<OnStage>,
     pub(super) photos: Vec<Photo>,
@@ -76,6 +77,7 @@ impl Video {
             .needs_referer(&format!("https://{PAGES}/"))
             .no_head()
             .delay(self.delay);
+        let reply = if self.bound { reply.needs_same_address() } else { reply };
         stage.play(CDN, &format.path, change(reply));
     }
 
@@ -132,7 +134,8 @@ impl Video {
     pub(super) fn page_reply(&self, html: String) -> Reply {
         let token = &self.chain_token;
         let cookie = format!("tt_chain_token={token}; Domain=.tiktok.com; Path=/; Secure; HttpOnly");
-        Reply::html(html).delay(self.delay).cookie(&cookie)
+        let reply = Reply::html(html).delay(self.delay).cookie(&cookie);
+        if self.bound { reply.personal() } else { reply }
     }
 
     /// What the stage saw of this post: its page, its media, its images.
