@@ -5,6 +5,7 @@
 mod command;
 mod confined;
 mod error;
+mod exits;
 mod file;
 mod javascript;
 mod keys;
@@ -152,7 +153,7 @@ impl Reader<'_> {
     }
 
     fn settings(&mut self, warnings: &mut Vec<String>) -> Settings {
-        let proxy = self.optional("PROXY", values::proxy);
+        let exits = self.exits();
         let ca_file = self.optional("CA_FILE", values::pem_file);
         let pyenv = self.pyenv(warnings);
         let port: u16 = self.value("PORT", values::number(0, u16::MAX));
@@ -188,7 +189,6 @@ impl Reader<'_> {
                 },
                 origins: self.value("CORS_ORIGINS", values::origins),
                 rendered_bytes: cache.bytes / 4,
-                proxied: proxy.is_some(),
             },
             extract: extract::Settings {
                 max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
@@ -197,7 +197,6 @@ impl Reader<'_> {
                 max_hold: self.value("MAX_HOLD", values::seconds(1, 3600)),
                 limits: self.limits(),
                 cache,
-                proxy: proxy.clone(),
                 cookies: self.cookies(warnings),
                 generic: self.generic(),
                 ca_file,
@@ -211,7 +210,9 @@ impl Reader<'_> {
                 max_streams: self.value("MAX_STREAMS", values::number(1, 1_000_000)),
             },
             egress: egress::Settings {
-                proxy,
+                exits,
+                streams_direct: self.value("EGRESS_STREAMS", exits::streams),
+                local_dns: self.value("PROXY_DNS", exits::dns),
                 policy: egress::Policy::new(
                     self.optional("ALLOW_PRIVATE_ADDRESSES", values::networks).unwrap_or_default(),
                 ),

@@ -107,12 +107,13 @@ async fn print(mut settings: Settings, asked: ExtractRequest) -> Result<(), BoxE
 fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
     let metrics = Arc::new(Metrics::default());
     let egress = Egress::new(&settings.egress)?;
+    let client = egress.client().clone();
     let sealer = Arc::new(Sealer::new(&settings.tickets)?);
     let seal = api::sealed_by(Arc::clone(&sealer));
-    let extractor = Arc::new(Extractor::start(&settings.extract, Arc::clone(&metrics), seal)?);
+    let extractor = Arc::new(Extractor::start(&settings.extract, egress, Arc::clone(&metrics), seal)?);
     let Versions { python, yt_dlp, extractors } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
-    let relay = Relay::new(egress, settings.relay.clone(), Arc::clone(&metrics), renewed_by(&extractor));
+    let relay = Relay::new(client, settings.relay.clone(), Arc::clone(&metrics), renewed_by(&extractor));
     Ok(Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api.clone())))
 }
 

@@ -15,6 +15,8 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
+use crate::egress::Route;
+
 mod key;
 
 pub use key::{KeyError, KeyMaterial, state_key};
@@ -62,6 +64,9 @@ pub struct Link {
     /// `downloader_options.http_chunk_size`).
     #[serde(default, rename = "chunk_size", skip_serializing_if = "Option::is_none")]
     pub chunk: Option<NonZeroU64>,
+    /// The way by which the page was fetched: the CDN may serve that address alone.
+    #[serde(rename = "r", default, skip_serializing_if = "Route::is_any")]
+    pub route: Route,
 }
 
 /// TikTok's names for the sizes of an author's picture, the smallest first.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
 use super::{Api, extract, links};
+use crate::egress::ExitStats;
 use crate::extract::Limit;
 use crate::telemetry::{self, QuarantineSample, Sample};
 
@@ -28,7 +29,8 @@ impl Api {
             .iter()
             .map(|limit| (limit.as_str(), self.metrics.limits_exceeded(limit.as_str())))
             .collect();
-        let egress = if self.settings.proxied { "proxy" } else { "direct" };
+        let egress: Vec<_> = self.extractor.exit_stats().into_iter().map(exit).collect();
+        let guard = self.extractor.guard_stats();
         let mut health = json!({
             "status": "ok",
             "version": env!("CARGO_PKG_VERSION"),
@@ -46,6 +48,7 @@ impl Api {
             "rss": telemetry::resident_bytes(),
             "open_files": telemetry::open_files(),
             "egress": egress,
+            "guard": {"dials": guard.dials, "refused": guard.refused, "bytes": guard.bytes},
         });
         if let Some(stats) = self.extractor.quarantine_stats() {
             health["quarantine"] = json!({
@@ -88,6 +91,18 @@ impl Api {
         response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);
         Ok(response)
     }
+}
+
+fn exit(stats: ExitStats) -> Value {
+    json!({
+        "name": stats.name,
+        "extractions": stats.extractions,
+        "under_way": stats.under_way,
+        "blocked": stats.blocked,
+        "broken": stats.broken,
+        "cooling": stats.cooling,
+        "failing": stats.failing,
+    })
 }
 
 fn plain_json(text: String) -> Response<Body> {

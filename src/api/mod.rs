@@ -48,8 +48,6 @@ pub struct Settings {
     pub origins: Origins,
     /// Most bytes of answers that are kept for those who ask for the same page.
     pub rendered_bytes: u64,
-    /// Whether traffic leaves through a proxy, for `/health`.
-    pub proxied: bool,
 }
 
 /// What answers at a path.

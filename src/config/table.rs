@@ -62,8 +62,11 @@ settings! {
     "MAX_DEPTH" COUNT = "1000", "2000", "Nesting of a page's data, in calls of Python";
     "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
-    "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams";
-    "ALLOW_PRIVATE_ADDRESSES" NETWORKS = "", "10.1.2.0/24", "Networks that streams may be fetched from although they are not public";
+    "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams, http:// or socks5://; short for EGRESS with one entry";
+    "PROXY_DNS" WHERE = "remote", "local", "Who looks names up where there is a proxy: the proxy (remote), or this server, which can judge their addresses (local)";
+    "EGRESS" LIST = "", "203.0.113.5,2001:db8:1::/64,socks5://proxy.example.org:1080", "Ways out: source addresses, v6 networks to draw one from, proxies, direct; each extraction and its streams leave by one";
+    "EGRESS_STREAMS" WAY = "same", "direct", "By which way streams leave: the one that the page was fetched by, or directly where the site allows it";
+    "ALLOW_PRIVATE_ADDRESSES" NETWORKS = "", "10.1.2.0/24", "Networks that pages and streams may be fetched from although they are not public";
     "CA_FILE" FILE = "", "/etc/ssl/company.pem", "PEM roots trusted in addition";
     "COOKIES_PATH" FILE = "", "/etc/sluice/cookies.txt", "Netscape cookie file for the sites, read only";
     "TRUSTED_PROXIES" NETWORKS = "", "127.0.0.1,10.0.0.0/8", "Proxies whose X-Forwarded-* headers count";
@@ -88,9 +91,6 @@ pub(super) const LATER: &[Later] = &[
     Later { name: "API_KEYS_FILE", guards: true },
     Later { name: "RATE_LIMIT", guards: true },
     Later { name: "ALLOWED_SITES", guards: true },
-    Later { name: "EGRESS", guards: true },
-    Later { name: "EGRESS_STREAMS", guards: true },
-    Later { name: "PROXY_DNS", guards: true },
 ];
 
 /// The row of a setting. The names are constants of this room; an unknown one is a row that is not there.

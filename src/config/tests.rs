@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::egress::{Kind, Proxy, ProxyKind};
 
 struct Vars(Vec<(&'static str, String)>);
 
@@ -142,14 +145,35 @@ fn takes_values_in_the_forms_that_people_write() {
     assert_eq!(settings.api.links.trusted_proxies.len(), 3);
     assert_eq!(settings.tickets.ttl.as_secs(), 21600);
     assert_eq!(settings.tickets.keys.len(), 3);
-    let proxy = settings.egress.proxy.unwrap();
-    assert_eq!(proxy.uri, "http://proxy.example.org:80/");
-    assert_eq!(proxy.authorization.unwrap(), "Basic dXNAZXI6cCt3");
+    let login = Some(("us@er".to_owned(), "p+w".to_owned()));
+    let proxy = Proxy::new(ProxyKind::Http, "proxy.example.org".to_owned(), 80, login).unwrap();
+    assert_eq!(settings.egress.exits, [Kind::Proxy(Arc::new(proxy))]);
     assert_eq!(
         settings.api.origins,
         api::Origins::Listed(vec!["https://a.example".into(), "http://b.example:8080".into()])
     );
     assert!(settings.warnings[0].contains("COOKIES_PATH"), "{:?}", settings.warnings);
+}
+
+#[test]
+fn takes_a_list_of_ways_out() {
+    let list = "11.0.0.2, 2a11::2,2a11:0:1::7/64, direct,socks5://proxy.example";
+    let settings =
+        load_with(&[], &[("EGRESS", list), ("EGRESS_STREAMS", "direct"), ("PROXY_DNS", "local")]).unwrap();
+    let names: Vec<_> = settings.egress.exits.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["11.0.0.2", "2a11::2", "2a11:0:1::/64", "direct", "socks5://proxy.example:1080"]);
+    assert!(settings.egress.streams_direct && settings.egress.local_dns);
+    let unset = load_with(&[], &[]).unwrap().egress;
+    assert!(unset.exits.is_empty() && !unset.streams_direct && !unset.local_dns);
+    for bad in ["11.0.0.0/24", "eth0", "https://proxy.example", "http://proxy.example/path", ","] {
+        assert_eq!(problems(load_with(&[], &[("EGRESS", bad)]).unwrap_err()), ["EGRESS"], "{bad}");
+    }
+    let long = format!("socks5://{}:p@proxy.example", "u".repeat(256));
+    let error = load_with(&[], &[("PROXY", &long)]).unwrap_err();
+    assert!(!error.to_string().contains("uuu"), "{error}");
+    assert_eq!(problems(error), ["PROXY"]);
+    let both = [("PROXY", "http://proxy.example"), ("EGRESS", "direct")];
+    assert_eq!(problems(load_with(&[], &both).unwrap_err()), ["PROXY"]);
 }
 
 #[test]

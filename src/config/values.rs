@@ -5,16 +5,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use url::{Position, Url};
+use url::Url;
 
 use crate::api::Origins;
-use crate::egress::Proxy;
 use crate::telemetry::{self, LogFormat};
 
 pub(super) fn number<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String>
@@ -48,7 +44,7 @@ pub(super) fn seconds(least: u64, most: u64) -> impl Fn(&str) -> Result<Duration
     }
 }
 
-fn listed(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
@@ -109,34 +105,7 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
     origins.collect::<Result<_, _>>().map(Origins::Listed)
 }
 
-/// The message never holds the password.
-pub(super) fn proxy(text: &str) -> Result<Proxy, String> {
-    let url = Url::parse(text).map_err(|_| "it is not a URL".to_owned())?;
-    if url.scheme().starts_with("socks") {
-        return Err("this version goes through http:// proxies only".to_owned());
-    }
-    if url.scheme() != "http" || !url.has_host() || !matches!(url.path(), "" | "/") || url.query().is_some() {
-        return Err("it is not of the form http://[user:password@]host:port".to_owned());
-    }
-    // The scheme's default port is left out by the URL's own form; a proxy's port is said always.
-    let port = url.port_or_known_default().unwrap_or(80);
-    let host = &url[Position::BeforeHost..Position::AfterHost];
-    let uri: Uri =
-        format!("http://{host}:{port}/").parse().map_err(|_| "its host is not usable".to_owned())?;
-    let authorization = match (url.username(), url.password()) {
-        ("", None) => None,
-        (user, password) => {
-            let plain = format!("{}:{}", decoded(user), decoded(password.unwrap_or_default()));
-            let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(plain)))
-                .map_err(|_| "its user name or password is not usable".to_owned())?;
-            value.set_sensitive(true);
-            Some(value)
-        }
-    };
-    Ok(Proxy { url: url.as_str().trim_end_matches('/').to_owned(), uri, authorization })
-}
-
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     // A plus sign means itself here, unlike in forms.
     let text = text.replace('+', "%2B");
     url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).collect()

@@ -1,6 +1,4 @@
-//! Connections: direct, or through the proxy, with TLS on top for https.
-
-#![expect(clippy::disallowed_types, reason = "this room is the way out")]
+//! Connections by whichever way, with TLS on top for https.
 
 use std::error::Error as StdError;
 use std::io;
@@ -11,17 +9,15 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tower_service::Service;
 
-use super::Proxy;
-use super::dial::dial;
-use super::policy::{Forbidden, Policy};
+use super::dial::Dialer;
+use super::policy::Forbidden;
+use super::proxy_error::ProxyError;
+use super::route::{Family, Proxy, Route, Way};
 use super::tls::TlsStream;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -35,9 +31,24 @@ pub enum ConnectError {
     /// Not by this server.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// Name, TCP, proxy or TLS.
+    /// The site has no address of the family that the egress has.
+    #[error("no address of the site can be reached from that of the egress")]
+    Family,
+    /// The egress itself: a proxy that is gone or refuses the credentials, an address that this machine does not have.
+    #[error("the egress is of no use: {0}")]
+    Egress(#[source] BoxError),
+    /// Name, TCP or TLS, or the proxy's word on them.
     #[error("{0}")]
     Failed(#[source] BoxError),
+}
+
+impl From<ProxyError> for ConnectError {
+    fn from(error: ProxyError) -> Self {
+        match error.is_proxys_own() {
+            true => Self::Egress(error.into()),
+            false => Self::failed(error),
+        }
+    }
 }
 
 impl ConnectError {
@@ -49,91 +60,70 @@ impl ConnectError {
 /// Whom a connection can serve: only requests with the same value may share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Peer {
-    /// One site.
-    Site(Scheme, Authority),
-    /// The proxy, for every site over plain http.
-    Proxy,
-}
-
-#[derive(Clone)]
-enum Route {
-    /// To the site itself.
-    Direct,
-    /// https through CONNECT; http in absolute-form on a plain connection to the proxy.
-    Proxied { tunnel: Box<Tunnel<HttpConnector>>, tcp: HttpConnector, proxy: Uri },
+    /// One site, by one way.
+    Site(Scheme, Authority, Route),
+    /// A proxy, for every site over plain http.
+    Proxy(Route),
 }
 
 /// Makes connections.
 #[derive(Clone)]
 pub(super) struct Connector {
-    policy: Arc<Policy>,
-    route: Route,
+    dialer: Dialer,
     tls: Arc<ClientConfig>,
     timeout: Duration,
 }
 
 impl Connector {
     /// `timeout` covers name, TCP, proxy and TLS together.
-    pub(super) fn new(proxy: Option<&Proxy>, policy: Policy, tls: ClientConfig, timeout: Duration) -> Self {
-        let route = match proxy {
-            None => Route::Direct,
-            Some(proxy) => {
-                // The operator's own choice, so its address is not judged.
-                let mut tcp = HttpConnector::new();
-                tcp.enforce_http(false);
-                tcp.set_nodelay(true);
-                tcp.set_connect_timeout(Some(timeout));
-                let mut tunnel = Tunnel::new(proxy.uri.clone(), tcp.clone());
-                if let Some(authorization) = &proxy.authorization {
-                    tunnel = tunnel.with_auth(authorization.clone());
-                }
-                Route::Proxied { tunnel: Box::new(tunnel), tcp, proxy: proxy.uri.clone() }
-            }
-        };
-        Self { policy: Arc::new(policy), route, tls: Arc::new(tls), timeout }
+    pub(super) fn new(dialer: Dialer, tls: ClientConfig, timeout: Duration) -> Self {
+        Self { dialer, tls: Arc::new(tls), timeout }
     }
 
-    /// Judges what can be judged before there is a connection: of a host that the proxy looks up, its name and port.
-    pub(super) fn admit(&self, uri: &Uri) -> Result<(), ConnectError> {
-        match (&self.route, host_and_port(uri)) {
-            (Route::Proxied { .. }, Some((host, port))) => Ok(self.policy.judge_unresolved(host, port)?),
-            // Each of its addresses is judged as it is dialled.
-            _ => Ok(()),
+    /// Judges what can be judged before there is a connection.
+    pub(super) fn admit(&self, way: &Way, uri: &Uri) -> Result<(), ConnectError> {
+        match host_and_port(uri) {
+            Some((host, port)) => Ok(self.dialer.admit(way, host, port)?),
+            None => Ok(()),
         }
     }
 
-    /// Whom a request for `uri` is sent to; none where it is no absolute `http` or `https` URI.
-    pub(super) fn peer(&self, uri: &Uri) -> Option<Peer> {
-        let scheme = uri.scheme()?;
-        match &self.route {
-            Route::Proxied { .. } if *scheme == Scheme::HTTP => Some(Peer::Proxy),
-            _ => Some(Peer::Site(scheme.clone(), uri.authority()?.clone())),
+    /// The proxy that a request for `uri` goes to as it is.
+    pub(super) fn forwarder<'a>(&self, way: &'a Way, uri: &Uri) -> Option<&'a Proxy> {
+        match way {
+            Way::Proxy(proxy) if uri.scheme() == Some(&Scheme::HTTP) && self.dialer.forwards(way) => {
+                Some(proxy)
+            }
+            _ => None,
         }
     }
 
     /// Connects for a request to `uri`.
-    pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectError> {
-        tokio::time::timeout(self.timeout, self.connect_at_leisure(uri))
+    pub(super) async fn connect(
+        &self,
+        way: &Way,
+        family: Option<Family>,
+        uri: &Uri,
+    ) -> Result<Stream, ConnectError> {
+        tokio::time::timeout(self.timeout, self.connect_at_leisure(way, family, uri))
             .await
             .map_err(|_| ConnectError::Timeout)?
     }
 
-    async fn connect_at_leisure(&self, uri: &Uri) -> Result<Stream, ConnectError> {
-        let secure = uri.scheme() == Some(&Scheme::HTTPS);
-        // hyper-util's connectors are always ready.
-        let tcp = match self.route.clone() {
-            Route::Direct => {
+    async fn connect_at_leisure(
+        &self,
+        way: &Way,
+        family: Option<Family>,
+        uri: &Uri,
+    ) -> Result<Stream, ConnectError> {
+        let tcp = match self.forwarder(way, uri) {
+            Some(proxy) => self.dialer.reach(proxy).await?,
+            None => {
                 let (host, port) = host_and_port(uri).ok_or_else(|| ConnectError::failed("no host"))?;
-                dial(&self.policy, host, port).await?
-            }
-            Route::Proxied { mut tunnel, .. } if secure => {
-                tunnel.call(uri.clone()).await.map_err(ConnectError::failed)?.into_inner()
-            }
-            Route::Proxied { mut tcp, proxy, .. } => {
-                tcp.call(proxy).await.map_err(ConnectError::failed)?.into_inner()
+                self.dialer.dial(way, family, host, port).await?
             }
         };
-        if !secure {
+        if uri.scheme() != Some(&Scheme::HTTPS) {
             return Ok(Stream::Plain(tcp));
         }
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');

@@ -8,7 +8,9 @@ mod tests;
 
 pub(super) use client::{Credentials, connect};
 pub(super) use parse::Login;
-pub(super) use server::{Accepted, Reply, SocksError, accept, reply};
+#[cfg(any(test, fuzzing))]
+pub(super) use server::SocksError;
+pub(super) use server::{Accepted, Reply, accept, reply};
 
 /// RFC 1928 §3.
 const VERSION: u8 = 5;

@@ -36,6 +36,8 @@ pub enum PageErrorKind {
     UpstreamTimeout,
     /// The time for the extraction is over.
     ExtractionTimeout,
+    /// It leads to an address that this server does not connect to.
+    BlockedAddress,
     /// The page goes beyond one of [`Limits`](super::Limits).
     LimitExceeded,
     /// Our Python code failed.
@@ -68,6 +70,17 @@ impl PageError {
     /// Only an extractor takes the page which takes any host, and those are switched off.
     pub(super) fn unsupported() -> Self {
         Self::new(PageErrorKind::UnsupportedUrl, "No extractor takes this URL")
+    }
+
+    /// It leads where this server does not connect to.
+    pub(super) fn forbidden() -> Self {
+        let message = "The page leads to an address that this server does not connect to";
+        Self::new(PageErrorKind::BlockedAddress, message)
+    }
+
+    /// It wants more of the network than it may have.
+    pub(super) fn over(limit: Limit, message: String) -> Self {
+        Self { limit: Some(limit), ..Self::new(PageErrorKind::LimitExceeded, &message) }
     }
 
     /// The page has kept others from being extracted, and there is nobody to go on with it.

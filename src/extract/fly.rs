@@ -11,7 +11,8 @@ use super::cache::{Outcome, Wanted};
 use super::flight::Announce;
 use super::pool::{Answer, Call, Pending, Priority, Refused};
 use super::quarantine::{self, Job};
-use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, PageUrl, bug, work};
+use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, PageUrl, bug, outings, work};
+use crate::egress::Outing;
 
 impl<S: Send + Sync + 'static> Inner<S> {
     /// What has no parts is known as this, whatever part of it was asked for.
@@ -39,21 +40,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
             Wanted::Renewed => Priority::Urgent,
             Wanted::Known | Wanted::Fresh => Priority::Ordinary,
         };
-        let call = Call::Extract { url: ask.page.as_str().to_owned(), offset: ask.offset, limit: ask.limit };
-        let outcome = match self.submit(call, priority, started + self.timeout) {
-            Err(error) => Err(error),
-            Ok(job) => {
-                let landed = async {
-                    let deadline = started + self.timeout;
-                    let withdraw = || self.pool.withdraw(job.number);
-                    let answer = self.wait(&ask, &announce, job.answer, withdraw, deadline).await?;
-                    self.extracted(&ask, &announce, self.answered(answer), priority, deadline).await
-                };
-                match landed.await {
-                    None => return crash.disarm(),
-                    Some(outcome) => outcome,
-                }
-            }
+        let Some(outcome) = self.tried(&ask, &announce, priority, started + self.timeout).await else {
+            return crash.disarm();
         };
         // What was not begun says nothing about how long it takes.
         if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
@@ -67,6 +55,49 @@ impl<S: Send + Sync + 'static> Inner<S> {
         self.cache.put(question, wanted, &outcome);
         crash.disarm();
         self.flights.land(&ask, &announce, outcome);
+    }
+
+    /// Extracts by one egress, and once more by another where that one is to blame; nothing where everybody left.
+    async fn tried(
+        &self,
+        ask: &Ask,
+        announce: &Announce<S>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Option<Outcome<S>> {
+        let mut blamed: Option<Arc<Outing>> = None;
+        loop {
+            let outing = self.egress.outing(ask.page.site(), blamed.as_deref(), self.most);
+            let outing = Arc::new(outing.or_else(|| self.egress.outing(ask.page.site(), None, self.most))?);
+            let outcome = self.once(ask, announce, priority, deadline, &outing).await?;
+            let (outcome, blame) = outings::judged(outcome, &outing);
+            if !blame || blamed.is_some() || Instant::now() >= deadline {
+                return Some(outcome);
+            }
+            tracing::info!(egress = outing.name(), site = ask.page.site(), "tried again by another egress");
+            blamed = Some(outing);
+        }
+    }
+
+    async fn once(
+        &self,
+        ask: &Ask,
+        announce: &Announce<S>,
+        priority: Priority,
+        deadline: Instant,
+        outing: &Arc<Outing>,
+    ) -> Option<Outcome<S>> {
+        // Whoever still reads from a connection of it at its end, reads no more.
+        let _end = Closing(outing);
+        let (url, outing) = (ask.page.as_str().to_owned(), Arc::clone(outing));
+        let call = Call::Extract { url, offset: ask.offset, limit: ask.limit, outing: Arc::clone(&outing) };
+        let job = match self.submit(call, priority, deadline) {
+            Ok(job) => job,
+            Err(error) => return Some(Err(error)),
+        };
+        let withdraw = || self.pool.withdraw(job.number);
+        let answer = self.wait(ask, announce, job.answer, withdraw, deadline).await?;
+        self.extracted(ask, announce, self.answered(answer), priority, deadline, &outing).await
     }
 
     /// Waits for a job: nothing where everybody left before it was begun, and in the second place where its time is up.
@@ -163,16 +194,18 @@ impl<S: Send + Sync + 'static> Inner<S> {
         answer: Result<String, ExtractError>,
         priority: Priority,
         deadline: Instant,
+        outing: &Arc<Outing>,
     ) -> Option<Outcome<S>> {
         let read = |answer: &str| work::read::<Extraction>(answer);
-        let (answer, extraction) = match answer.and_then(|answer| Ok((read(&answer)?, answer))) {
+        let (answer, mut extraction) = match answer.and_then(|answer| Ok((read(&answer)?, answer))) {
             Err(error) => return Some(Err(error)),
             Ok((work::Answer::Done(extraction), answer)) => (answer, extraction),
             Ok((work::Answer::HandOff { held: true, .. }, _)) if self.quarantine.is_none() => {
                 return Some(Err(ExtractError::Page(PageError::held())));
             }
             Ok((work::Answer::HandOff { state, .. }, _)) => {
-                let job = Job { state, offset: ask.offset, limit: ask.limit, priority, deadline };
+                let outing = Arc::clone(outing);
+                let job = Job { state, offset: ask.offset, limit: ask.limit, priority, deadline, outing };
                 let answer = self.quarantined(ask, announce, job).await?;
                 match answer.and_then(|answer| Ok((read(&answer)?.done()?, answer))) {
                     Err(error) => return Some(Err(error)),
@@ -180,9 +213,19 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 }
             }
         };
+        extraction.leave_by(&outing.route());
         let (sealed, bytes) = (self.seal)(&ask.page, &extraction);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         // The texts of the answer, once more as a structure.
         Some(Ok(Arc::new(Extracted { number, extraction, sealed, bytes: answer.len() * 3 / 2 + bytes })))
+    }
+}
+
+/// Ends an extraction's connections when it is dropped, unless its worker has done so.
+struct Closing<'a>(&'a Outing);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

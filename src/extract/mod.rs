@@ -5,6 +5,7 @@ mod error;
 mod flight;
 mod fly;
 mod limits;
+mod outings;
 mod page;
 mod pool;
 mod pulse;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tracing::Instrument;
 
+use crate::egress::{Egress, ExitStats, GuardStats, Most};
 use crate::telemetry::Metrics;
 use crate::ticket::{Item, Link};
 
@@ -85,6 +87,8 @@ struct Inner<S> {
     flights: Flights<S>,
     seal: Seal<S>,
     numbers: AtomicU64,
+    egress: Egress,
+    most: Most,
     timeout: Duration,
     max_entries: u32,
     versions: Versions,
@@ -96,6 +100,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// with other threads, which look for JavaScript meanwhile.
     pub fn start(
         settings: &Settings,
+        egress: Egress,
         metrics: Arc<Metrics>,
         seal: Seal<S>,
     ) -> Result<Self, python::PythonError> {
@@ -104,9 +109,10 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         // Somebody waits for it below, but for where Python does not start.
         tokio::spawn(async move { found.send(Scripts::find(wanted).await) });
         let mut runtime = None;
+        let guard = egress.guard().address();
         let (interpreter, report) = Interpreter::start(&settings.pyenv, || {
             runtime = scripts.recv().ok().flatten();
-            (settings.python_config(false, runtime.as_ref()), runtime.clone().map(run_script))
+            (settings.python_config(false, guard, runtime.as_ref()), runtime.clone().map(run_script))
         })?;
         let versions = serde_json::from_str(&report)
             .map_err(|error| python::PythonError::Raised(format!("a report that can't be read: {error}")))?;
@@ -117,12 +123,15 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             settings.max_workers,
             settings.max_queue,
             settings.max_hold,
-            move |worker| work::live(interpreter, worker).map_err(|error| error.to_string()),
+            {
+                let guard = egress.guard().clone();
+                move |worker| work::live(interpreter, &guard, worker).map_err(|error| error.to_string())
+            },
             Grip { interpreter, pulse: Arc::clone(&pulse), metrics: Arc::clone(&metrics) },
         );
         let quarantine = settings.generic.map(|generic| {
-            let settings = settings.quarantine(generic, runtime.as_ref());
-            Quarantine::new(settings, runtime, Arc::clone(&metrics))
+            let settings = settings.quarantine(generic, guard, runtime.as_ref());
+            Quarantine::new(settings, runtime, egress.guard().clone(), Arc::clone(&metrics))
         });
         let quarantine = quarantine
             .transpose()
@@ -135,6 +144,8 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             flights: Flights::default(),
             seal,
             numbers: AtomicU64::new(0),
+            egress,
+            most: settings.most(),
             timeout: settings.timeout,
             max_entries: settings.limits.entries,
             versions,
@@ -213,6 +224,16 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// How busy the helpers for pages of any host are; nothing where there are none.
     pub fn quarantine_stats(&self) -> Option<QuarantineStats> {
         self.0.quarantine.as_ref().map(Quarantine::stats)
+    }
+
+    /// How the ways out fare.
+    pub fn exit_stats(&self) -> Vec<ExitStats> {
+        self.0.egress.stats()
+    }
+
+    /// What of Python's traffic has gone through the guard.
+    pub fn guard_stats(&self) -> GuardStats {
+        self.0.egress.guard().stats()
     }
 
     /// The longest that anybody has waited for Python's lock so far.

@@ -68,6 +68,14 @@ impl PageUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// Whose site it is: what somebody has registered of the host's name (publicsuffix.org), or the whole of it.
+    pub fn site(&self) -> &str {
+        match self.0.host() {
+            Some(Host::Domain(host)) => psl::domain_str(host).unwrap_or(host),
+            _ => self.host(),
+        }
+    }
+
     /// Whether the host is one of `domains` or below one of them.
     pub fn is_within(&self, domains: &[&str]) -> bool {
         let Some(Host::Domain(host)) = self.0.host() else { return false };

@@ -23,6 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use super::pool::Priority;
 use super::script::Scripts;
 use crate::confine;
+use crate::egress::{Guard, Outing};
 use crate::telemetry::Metrics;
 
 pub use helper::COMMAND;
@@ -90,15 +91,19 @@ pub(super) struct Job {
     pub(super) limit: u32,
     pub(super) priority: Priority,
     pub(super) deadline: Instant,
+    /// Its way out, which it has used already.
+    pub(super) outing: Arc<Outing>,
 }
 
 impl Job {
-    fn work(&self) -> Work {
+    /// `proxy`: the URL of its proxy.
+    fn work(&self, proxy: &str) -> Work {
         // It should answer by itself what it is waiting for, if that does not come.
         let left = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(GRACE / 2);
         let verbose = tracing::enabled!(target: "yt_dlp", tracing::Level::DEBUG);
         let options = serde_json::json!({
-            "timeout": left.as_secs_f64(), "verbose": verbose, "offset": self.offset, "limit": self.limit
+            "timeout": left.as_secs_f64(), "verbose": verbose, "offset": self.offset, "limit": self.limit,
+            "proxy": proxy
         });
         Work { state: self.state.clone(), options: options.to_string() }
     }
@@ -152,6 +157,7 @@ struct Shared {
     nursery: Nursery,
     /// What runs the scripts of the pages: a helper may start nothing.
     scripts: Option<Scripts>,
+    guard: Guard,
     metrics: Arc<Metrics>,
 }
 
@@ -169,6 +175,7 @@ impl Quarantine {
     pub(super) fn new(
         settings: Settings,
         scripts: Option<Scripts>,
+        guard: Guard,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
         // A helper may read files, and the environment of another process of its user is one.
@@ -183,7 +190,7 @@ impl Quarantine {
             limit: settings.message_limit,
         })?;
         let (state, called) = (Mutex::default(), Notify::new());
-        Ok(Self(Arc::new(Shared { state, called, settings, nursery, scripts, metrics })))
+        Ok(Self(Arc::new(Shared { state, called, settings, nursery, scripts, guard, metrics })))
     }
 
     /// Queues a job. It is answered by its deadline and [`GRACE`], if somebody still waits for it then.

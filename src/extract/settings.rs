@@ -1,11 +1,12 @@
 //! Settings of this room, and what of them Python and the helpers are told.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::script::{self, Scripts};
 use super::{CacheSettings, Limits, quarantine};
-use crate::egress::Proxy;
+use crate::egress::Most;
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
@@ -24,8 +25,6 @@ pub struct Settings {
     pub limits: Limits,
     /// What is remembered.
     pub cache: CacheSettings,
-    /// Proxy that yt-dlp's traffic leaves through.
-    pub proxy: Option<Proxy>,
     /// PEM roots trusted in addition.
     pub ca_file: Option<PathBuf>,
     /// Netscape cookie file, read only.
@@ -51,10 +50,15 @@ pub struct GenericSettings {
 
 impl Settings {
     /// What `sluice.start` in Python takes.
-    pub(super) fn python_config(&self, any_host: bool, scripts: Option<&Scripts>) -> String {
+    pub(super) fn python_config(
+        &self,
+        any_host: bool,
+        guard: SocketAddr,
+        scripts: Option<&Scripts>,
+    ) -> String {
         serde_json::json!({
             "any_host": any_host,
-            "proxy": self.proxy.as_ref().map(|proxy| &proxy.url),
+            "guard": guard.to_string(),
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
@@ -68,6 +72,7 @@ impl Settings {
     pub(super) fn quarantine(
         &self,
         generic: GenericSettings,
+        guard: SocketAddr,
         scripts: Option<&Scripts>,
     ) -> quarantine::Settings {
         quarantine::Settings {
@@ -77,8 +82,15 @@ impl Settings {
             idle: generic.idle,
             message_limit: self.message_limit(),
             pyenv: self.pyenv.clone(),
-            python_config: self.python_config(true, scripts),
+            python_config: self.python_config(true, guard, scripts),
         }
+    }
+
+    /// What one extraction may take of the network. What it reads is counted where it is decoded; here is what travels.
+    pub(super) fn most(&self) -> Most {
+        let decoded = self.limits.job_bytes;
+        // Heads, TLS, and what it sends itself come on top.
+        Most { dials: self.limits.requests, bytes: decoded + decoded / 8 + (1 << 20) }
     }
 
     /// Enough for a result, for a script with the page that it is about, and for what the script prints: each is JSON

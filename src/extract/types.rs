@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::egress::Route;
 use crate::ticket::{AvatarSize, Item, Link};
 
 /// What a page is about.
@@ -273,6 +274,17 @@ impl Extraction {
         let images = (0..).zip(&self.images).map(|(index, _)| Item::Image(index));
         let avatars = self.avatars.keys().map(|size| Item::Avatar(*size));
         formats.chain([Item::Thumbnail]).chain(images).chain(avatars).chain(subtitles)
+    }
+
+    /// Notes by which way all that this page holds is to be fetched.
+    pub(super) fn leave_by(&mut self, route: &Route) {
+        let formats = self.formats.iter_mut().map(|format| &mut format.link);
+        let subtitles = self.subtitles.values_mut().flatten().map(|file| &mut file.link);
+        let images = self.images.iter_mut().map(|image| &mut image.link);
+        let pictures = self.thumbnail.iter_mut().chain(self.avatars.values_mut());
+        for link in formats.chain(subtitles).chain(images).chain(pictures) {
+            link.route = route.clone();
+        }
     }
 
     /// Where an item of this page is, if it is one plain file.

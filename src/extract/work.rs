@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::pool::{Call, Worker};
 use super::python::{Interpreter, PythonError};
 use super::{ExtractError, PageError, PageErrorKind, bug};
+use crate::egress::Guard;
 
 /// How much later than for its client a job's time is up for Python: what a client hears should not depend on which of
 /// two clocks is first.
@@ -91,18 +92,20 @@ pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<Answer<T>, Extra
 }
 
 /// The life of a worker: a session of its own, kept for all its jobs.
-pub(super) fn live(interpreter: Interpreter, worker: &Worker) -> Result<(), PythonError> {
+pub(super) fn live(interpreter: Interpreter, guard: &Guard, worker: &Worker) -> Result<(), PythonError> {
+    let mut desk = guard.desk();
     interpreter.with_session(|session| {
         session.warm()?;
         worker.ready(session.thread());
         while let Some(job) = session.detached(|| worker.next()) {
             let result = match &job.call {
-                Call::Extract { url, offset, limit } => {
+                Call::Extract { url, offset, limit, outing } => {
+                    let proxy = desk.begin(outing).map_err(|error| PythonError::Raised(error.to_string()))?;
                     let left = job.deadline.saturating_duration_since(Instant::now()) + LATER;
                     let left = left.as_secs_f64();
                     let verbose = tracing::enabled!(target: "yt_dlp", tracing::Level::DEBUG);
                     let options = serde_json::json!({
-                        "timeout": left, "verbose": verbose, "offset": offset, "limit": limit
+                        "timeout": left, "verbose": verbose, "offset": offset, "limit": limit, "proxy": proxy
                     });
                     session.extract(url, &options.to_string())
                 }
@@ -112,6 +115,7 @@ pub(super) fn live(interpreter: Interpreter, worker: &Worker) -> Result<(), Pyth
             // this.
             let reply = job.over();
             session.unstop();
+            desk.end();
             session.settle()?;
             let broken = result.as_ref().err().map(ToString::to_string);
             // The client may have left meanwhile, which is nobody's error.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::egress::Egress;
+use crate::egress::Client;
 use crate::telemetry::Metrics;
 
 pub use entity::Entity;
@@ -47,7 +47,7 @@ pub struct Settings {
 
 /// Moves bytes from the CDN to clients.
 pub struct Relay {
-    egress: Egress,
+    client: Client,
     settings: Settings,
     metrics: Arc<Metrics>,
     renew: Renew,
@@ -56,9 +56,9 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that fetches by `egress`, and has stale links renewed by `renew`.
-    pub fn new(egress: Egress, settings: Settings, metrics: Arc<Metrics>, renew: Renew) -> Self {
+    /// A relay that fetches by `client`, and has stale links renewed by `renew`.
+    pub fn new(client: Client, settings: Settings, metrics: Arc<Metrics>, renew: Renew) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_streams));
-        Self { egress, settings, metrics, renew, streams }
+        Self { client, settings, metrics, renew, streams }
     }
 }

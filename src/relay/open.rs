@@ -91,7 +91,7 @@ impl Relay {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| RelayError::Full)?;
         let guard = self.metrics.stream();
         let renew = Arc::clone(&self.renew);
-        let mut source = Source { egress: self.egress.clone(), origin, renew, renewed: None };
+        let mut source = Source { client: self.client.clone(), origin, renew, renewed: None };
 
         let mut range = wanted.range;
         let from_the_end = matches!(range, Some(ByteRange::Last(_)));

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::range::ByteRange;
 use super::upstream::{self, Ask, RelayError, Reply};
-use crate::egress::Egress;
+use crate::egress::Client;
 use crate::ticket::{Item, Link};
 
 /// Shortest time between two new links of one stream.
@@ -40,7 +40,7 @@ pub(super) enum Renewal {
 }
 
 pub(super) struct Source {
-    pub(super) egress: Egress,
+    pub(super) client: Client,
     pub(super) origin: Origin,
     pub(super) renew: Renew,
     pub(super) renewed: Option<Instant>,
@@ -48,7 +48,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) async fn fetch(&self, ask: &Ask) -> Result<Reply, RelayError> {
-        upstream::fetch(&self.egress, &self.origin.link, ask).await
+        upstream::fetch(&self.client, &self.origin.link, ask).await
     }
 
     /// The same, and once more with a new link if the CDN does not honour this one.
@@ -94,9 +94,14 @@ impl Source {
     }
 }
 
-/// Whether a CDN answers so once a link has expired.
+/// Whether another link may do: a CDN answers so once one has expired, or the way out that the page was fetched by is of no
+/// use any more.
 pub(super) fn is_stale(error: &RelayError) -> bool {
     const STALE: [StatusCode; 4] =
         [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE];
-    matches!(error, RelayError::Status(status) if STALE.contains(status))
+    match error {
+        RelayError::Status(status) => STALE.contains(status),
+        RelayError::Egress(error) => error.is_ways_own(),
+        _ => false,
+    }
 }

@@ -15,7 +15,7 @@ use url::Url;
 use super::cookies;
 use super::entity::Entity;
 use super::range::{ByteRange, ContentRange};
-use crate::egress::{Egress, EgressError, ResponseBody};
+use crate::egress::{Client, EgressError, ResponseBody};
 use crate::ticket::Link;
 
 /// Most redirects that are followed.
@@ -109,16 +109,16 @@ pub(super) enum Reply {
 }
 
 /// Asks for a link's bytes. Gives up after [`DEADLINE`].
-pub(super) async fn fetch(egress: &Egress, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
-    tokio::time::timeout(DEADLINE, follow(egress, link, ask)).await.map_err(|_| EgressError::Timeout)?
+pub(super) async fn fetch(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+    tokio::time::timeout(DEADLINE, follow(client, link, ask)).await.map_err(|_| EgressError::Timeout)?
 }
 
-async fn follow(egress: &Egress, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
     let mut url = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
     let first_origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {
         let same_origin = url.origin() == first_origin;
-        let response = egress.send(&request(link, &url, same_origin, ask)?).await?;
+        let response = client.send(&link.route, &request(link, &url, same_origin, ask)?).await?;
         // Not a redirect, although of its class (RFC 9110 §15.4): nobody asked whether anything was modified.
         if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
             return check(response, &url, ask);
@@ -221,6 +221,7 @@ fn check_framing(headers: &HeaderMap, body: &ResponseBody, url: &Url) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::Route;
     use crate::ticket::Cookie;
 
     fn link() -> Link {
@@ -237,6 +238,7 @@ mod tests {
             url: "https://cdn.example/a".into(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             chunk: None,
+            route: Route::default(),
             cookies: vec![Cookie {
                 name: "c".into(),
                 value: "1".into(),

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::egress::Family;
 
 fn sealer(secret: &str, ttl: u64) -> Sealer {
     let keys = vec![KeyMaterial::new(secret.as_bytes()).unwrap()];
@@ -23,6 +24,7 @@ fn ticket() -> Ticket {
                 secure: true,
             }],
             chunk: None,
+            route: Route { egress: Some("11.0.0.2".into()), family: Some(Family::V4) },
         }),
     }
 }

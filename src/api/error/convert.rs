@@ -77,6 +77,7 @@ fn page_code(kind: PageErrorKind) -> Code {
         PageErrorKind::UpstreamError => Code::UpstreamError,
         PageErrorKind::UpstreamTimeout => Code::UpstreamTimeout,
         PageErrorKind::ExtractionTimeout => Code::ExtractionTimeout,
+        PageErrorKind::BlockedAddress => Code::BlockedAddress,
         PageErrorKind::LimitExceeded => Code::LimitExceeded,
         PageErrorKind::Internal => Code::Internal,
     }

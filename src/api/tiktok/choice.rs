@@ -58,6 +58,7 @@ pub(super) fn download_link(streamable: &[(&Format, StreamLink)]) -> DownloadLin
 
 #[cfg(test)]
 mod tests {
+    use crate::egress::Route;
     use std::collections::BTreeMap;
 
     use serde_json::Map;
@@ -76,7 +77,13 @@ mod tests {
             watermarked: Some(id.starts_with("download")),
             ..FormatInfo::default()
         };
-        let link = Link { url: String::new(), headers: BTreeMap::new(), cookies: Vec::new(), chunk: None };
+        let link = Link {
+            url: String::new(),
+            headers: BTreeMap::new(),
+            cookies: Vec::new(),
+            chunk: None,
+            route: Route::default(),
+        };
         Format { info, single: true, unplayable: vcodec == "bytevc2", link, rest: Map::new() }
     }
 

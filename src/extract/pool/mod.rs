@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::egress::Outing;
 pub(super) use worker::Worker;
 
 /// Workers that a pool starts with, one after the other, and shrinks to: two that warm up at once only get into each
@@ -36,7 +37,7 @@ pub(super) enum Priority {
 #[derive(Debug)]
 pub(super) enum Call {
     /// Extract a page: of a playlist, `limit` entries from `offset` on.
-    Extract { url: String, offset: u32, limit: u32 },
+    Extract { url: String, offset: u32, limit: u32, outing: Arc<Outing> },
     /// Evaluate a format selector on formats in JSON.
     Select { formats: String, selector: String },
 }

@@ -8,7 +8,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(600);
 
 fn call(name: &str) -> Call {
-    Call::Extract { url: name.into(), offset: 0, limit: 1 }
+    Call::Select { formats: String::new(), selector: name.into() }
 }
 
 fn url(job: &Job) -> String {

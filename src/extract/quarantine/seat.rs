@@ -7,6 +7,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::helper::{Helper, HelperError};
 use super::{GRACE, Queued, Refused, Shared};
+use crate::egress::Desk;
 
 /// How often a job is begun, where its helper dies of something else than its deadline.
 const TRIES: u32 = 3;
@@ -17,6 +18,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Seat {
     shared: Arc<Shared>,
     helper: Option<Helper>,
+    desk: Desk,
     /// Whether it no longer counts as one.
     given_up: bool,
 }
@@ -31,7 +33,8 @@ impl Drop for Seat {
 
 impl Seat {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), helper: None, given_up: false }
+        let desk = shared.guard.desk();
+        Self { shared: Arc::clone(shared), helper: None, desk, given_up: false }
     }
 
     /// Does jobs until there are none for a while.
@@ -39,6 +42,7 @@ impl Seat {
         while let Some(queued) = self.next().await {
             let busy = Busy::new(&self.shared);
             self.serve(queued).await;
+            self.desk.end();
             drop(busy);
             // Not when the next job comes: that one should not have to wait for it.
             let well = {
@@ -115,6 +119,13 @@ impl Seat {
             }
         };
         let scripts = self.shared.scripts.clone();
+        let proxy = match self.desk.begin(&job.outing) {
+            Ok(proxy) => proxy,
+            Err(error) => {
+                tracing::error!(%error, "no way out for a helper");
+                return answer(Err(Refused::Down));
+            }
+        };
         for _ in 0..TRIES {
             let Some(helper) = self.ensure_helper().await else { return answer(Err(Refused::Down)) };
             // Its client has heard that it took too long.
@@ -123,7 +134,7 @@ impl Seat {
             }
             let outcome = tokio::select! {
                 biased;
-                outcome = helper.run(job.work(), scripts.as_ref()) => Some(outcome),
+                outcome = helper.run(job.work(&proxy), scripts.as_ref()) => Some(outcome),
                 () = sleep_until((job.deadline + GRACE).into()) => None,
             };
             match outcome {
