@@ -1,10 +1,12 @@
 //! Logs and metrics.
 
+mod exits;
 mod metrics;
 mod sample;
 
 use tracing_subscriber::EnvFilter;
 
+pub use exits::{EgressSample, GuardSample};
 pub use metrics::{Metrics, StreamGuard};
 pub use sample::{QuarantineSample, Sample, open_files, resident_bytes};
 

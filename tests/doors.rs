@@ -19,14 +19,17 @@ const KEY: &str = "a key that the test has, too";
 /// Where everything ends that is let through.
 const GOOD: &str = "http://media.example.net/film.mp4";
 /// What an error may be that is none of the server's own doing.
-const ERRORS: [&str; 8] = [
+const ERRORS: [&str; 10] = [
     "400 bad_request",
     "400 unsupported_url",
     "400 invalid_token",
     BLOCKED,
     "404 format_unavailable",
+    // Read as the name of a public host, or as a path on one, which has nothing there.
+    "404 not_found",
     "502 extraction_failed",
     "502 upstream_error",
+    "504 extraction_timeout",
     "504 upstream_timeout",
 ];
 /// What it is where the URL is read as it is meant: with most of them.
@@ -96,6 +99,11 @@ impl Door {
         }
     }
 
+    /// Whether a line means nothing forbidden to it: websockets takes port 0 for none.
+    fn ignores(self, line: &Line) -> bool {
+        self == Door::Fetched("websockets") && line.url.ends_with("media.example.net:0/")
+    }
+
     /// Whether an answer is good although nothing came of the URL.
     fn may_leave_out(self, answer: &Answer) -> bool {
         self == Door::Thumbnail && answer.status == 200 && answer.json()["thumbnail"].is_null()
@@ -138,7 +146,8 @@ fn each_with_every_url() {
         ("ENCRYPTION_KEY", KEY),
         ("CACHE_TTL", "0"),
         ("LOG", "info"),
-        ("YTDLP_TIMEOUT", "10"),
+        // Some answers of the stage are broken by a line end in a URL, and are waited for.
+        ("YTDLP_TIMEOUT", "4"),
         ("PYENV_DIR", pyenv.path().to_str().unwrap()),
     ]);
     let lines = lines(server.address().port());
@@ -196,7 +205,8 @@ fn all(server: &TestServer, door: Door, lines: &[Line]) -> (BTreeMap<String, usi
                     };
                     let said = format!("{} {code}", answer.status);
                     let fine = ERRORS.contains(&said.as_str())
-                        || (!is_error && (line.may_answer || door.may_leave_out(&answer)));
+                        || (!is_error
+                            && (line.may_answer || door.may_leave_out(&answer) || door.ignores(line)));
                     let mut found = found.lock().unwrap();
                     *found.0.entry(said.clone()).or_default() += 1;
                     if !fine {

@@ -50,6 +50,8 @@ def web_url(value: Any) -> str | None:
         return None
     try:
         parts = urlsplit(value)
+        # As yt-dlp will, and not all that is between two slashes is a name (RFC 1035, section 2.3.4).
+        (parts.hostname or "").encode("idna")
     except ValueError:
         return None
     return text(value) if parts.scheme in ("http", "https") and parts.hostname else None

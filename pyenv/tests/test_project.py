@@ -90,6 +90,7 @@ def test_single_and_chunks(ydl):
 
 ELSEWHERE = [
     "ftp://h.org/a.mp4",
+    "http://127.0.0.1../a.mp4",
     "javascript:alert(1)",
     "data:video/mp4;base64,AAAA",
     "file:///etc/passwd",

@@ -11,7 +11,7 @@ use super::error::{ApiError, Code};
 use super::{Api, extract, links};
 use crate::egress::ExitStats;
 use crate::extract::Limit;
-use crate::telemetry::{self, QuarantineSample, Sample};
+use crate::telemetry::{self, EgressSample, GuardSample, QuarantineSample, Sample};
 
 /// OpenMetrics 1.0, which Prometheus reads.
 const METRICS_TYPE: HeaderValue =
@@ -74,6 +74,7 @@ impl Api {
     pub(super) fn metrics(&self) -> Result<Response<Body>, ApiError> {
         let stats = self.extractor.stats();
         let quarantine = self.extractor.quarantine_stats().unwrap_or_default();
+        let guard = self.extractor.guard_stats();
         let sample = Sample {
             workers: stats.workers,
             busy: stats.busy,
@@ -85,6 +86,8 @@ impl Api {
                 queued: quarantine.queued,
             },
             lock_hold: self.extractor.longest_hold(),
+            egress: self.extractor.exit_stats().into_iter().map(exit_sample).collect(),
+            guard: GuardSample { dials: guard.dials, refused: guard.refused, bytes: guard.bytes },
         };
         let text = self.metrics.text(sample).map_err(ApiError::internal)?;
         let mut response = Response::new(body::full(text));
@@ -103,6 +106,11 @@ fn exit(stats: ExitStats) -> Value {
         "cooling": stats.cooling,
         "failing": stats.failing,
     })
+}
+
+fn exit_sample(stats: ExitStats) -> EgressSample {
+    let ExitStats { name, under_way, extractions, blocked, broken, cooling, .. } = stats;
+    EgressSample { name, under_way, extractions, blocked, broken, cooling }
 }
 
 fn plain_json(text: String) -> Response<Body> {

@@ -145,6 +145,7 @@ impl Guard {
             refused: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }));
+        tracing::info!("the guard of extractions listens on {}", guard.0.address);
         tokio::spawn(listen(TcpListener::from_std(listener)?, Arc::clone(&guard.0)));
         Ok(guard)
     }

@@ -147,8 +147,10 @@ impl<S: Send + Sync + 'static> Inner<S> {
             Ok(job) => {
                 let withdraw = || quarantine.withdraw(job.number);
                 match self.wait(ask, announce, job.answer, withdraw, deadline).await? {
-                    Some(answer) => answer.unwrap_or(Err(quarantine::Refused::Closed)),
-                    None => return Some(Err(ExtractError::Timeout(self.timeout.as_secs()))),
+                    Some(Ok(answer)) => answer,
+                    // Nobody begins what comes too late, be it by a moment.
+                    Some(Err(_)) if Instant::now() < deadline => Err(quarantine::Refused::Closed),
+                    Some(Err(_)) | None => return Some(Err(ExtractError::Timeout(self.timeout.as_secs()))),
                 }
             }
             Err(refused) => Err(refused),

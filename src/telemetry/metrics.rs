@@ -128,6 +128,7 @@ impl Metrics {
         registry.register("workers_busy", "Extraction threads with a job", sampled.workers_busy.clone());
         registry.register("workers_stuck", "Extraction threads given up", sampled.workers_stuck.clone());
         registry.register("queue", "Extractions that wait", sampled.queue.clone());
+        sampled.exits.register(&mut registry);
         registry.register("resident_bytes", "Resident memory", sampled.resident.clone());
         registry.register("open_files", "Open file descriptors", sampled.open_files.clone());
         self.registry = registry;
@@ -195,7 +196,7 @@ impl Metrics {
 
     /// All of it as Prometheus's text (OpenMetrics 1.0).
     pub fn text(&self, sample: Sample) -> Result<String, std::fmt::Error> {
-        self.sampled.set(sample);
+        self.sampled.set(&sample);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -236,7 +237,7 @@ impl Drop for StreamGuard {
 
 #[cfg(test)]
 mod tests {
-    use super::super::QuarantineSample;
+    use super::super::{EgressSample, GuardSample, QuarantineSample};
     use super::*;
 
     #[test]
@@ -247,8 +248,20 @@ mod tests {
         guard.ended("complete");
         let quarantine = QuarantineSample { helpers: 2, busy: 1, queued: 0 };
         let lock_hold = Duration::from_millis(1500);
-        let sample = Sample { workers: 3, busy: 2, stuck: 0, queued: 1, quarantine, lock_hold };
-        let text = metrics.text(sample).unwrap();
+        let egress =
+            vec![EgressSample { name: "11.0.0.2".into(), extractions: 7, cooling: 1, ..Default::default() }];
+        let through = GuardSample { dials: 9, ..GuardSample::default() };
+        let sample = Sample {
+            workers: 3,
+            busy: 2,
+            stuck: 0,
+            queued: 1,
+            quarantine,
+            lock_hold,
+            egress,
+            guard: through,
+        };
+        let text = metrics.text(sample.clone()).unwrap();
         for line in [
             "sluice_streams 1",
             "sluice_stream_bytes_total 5",
@@ -258,10 +271,15 @@ mod tests {
             "sluice_queue 1",
             "sluice_quarantine_helpers 2",
             "sluice_python_lock_longest_seconds 1.5",
+            "sluice_egress_extractions_total{egress=\"11.0.0.2\"} 7",
+            "sluice_egress_cooling{egress=\"11.0.0.2\"} 1",
+            "sluice_guard_dials_total 9",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
         drop(guard);
-        assert!(metrics.text(sample).unwrap().contains("sluice_streams 0\n"));
+        let text = metrics.text(sample).unwrap();
+        assert!(text.contains("sluice_streams 0\n"));
+        assert!(text.contains("sluice_guard_dials_total 9\n"), "{text}");
     }
 }

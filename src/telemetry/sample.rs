@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 
+use super::exits::{EgressSample, Exits, GuardSample};
+
 /// What [`Metrics::text`](super::Metrics::text) shows beside the counters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     /// Extraction threads.
     pub workers: usize,
@@ -20,6 +22,10 @@ pub struct Sample {
     pub quarantine: QuarantineSample,
     /// Longest wait for Python's lock.
     pub lock_hold: Duration,
+    /// Ways out.
+    pub egress: Vec<EgressSample>,
+    /// Connections of extractions.
+    pub guard: GuardSample,
 }
 
 /// Helpers for pages of any host.
@@ -44,13 +50,14 @@ pub(super) struct Sampled {
     pub(super) helpers_busy: Gauge,
     pub(super) helpers_queue: Gauge,
     pub(super) lock_hold: Gauge<f64, AtomicU64>,
+    pub(super) exits: Exits,
     pub(super) resident: Gauge,
     pub(super) open_files: Gauge,
 }
 
 impl Sampled {
     /// Sets them all.
-    pub(super) fn set(&self, sample: Sample) {
+    pub(super) fn set(&self, sample: &Sample) {
         let gauge = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         gauge(&self.workers, sample.workers as u64);
         gauge(&self.workers_busy, sample.busy as u64);
@@ -60,6 +67,7 @@ impl Sampled {
         gauge(&self.helpers_busy, sample.quarantine.busy as u64);
         gauge(&self.helpers_queue, sample.quarantine.queued as u64);
         self.lock_hold.set(sample.lock_hold.as_secs_f64());
+        self.exits.set(&sample.egress, sample.guard);
         gauge(&self.resident, resident_bytes().unwrap_or(0));
         gauge(&self.open_files, open_files().unwrap_or(0));
     }

@@ -16,6 +16,7 @@ import relays
 from subjects import (
     any_host,
     cached,
+    egress,
     extract,
     extract_memory,
     faults,
@@ -42,9 +43,10 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "faults": faults.run,
     "soak": soak.run,
     "hostile": hostile.run,
+    "egress": egress.run,
 }
 
-ON_DEMAND = {"cached", "link", "relay", "memory", "faults", "soak", "hostile"}
+ON_DEMAND = {"cached", "egress", "link", "relay", "memory", "faults", "soak", "hostile"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
@@ -77,7 +79,7 @@ def options() -> tuple[list[str], common.Options]:
     )
     parser.add_argument("--runs", type=int, default=3, choices=range(1, 101), metavar="N", help="interleaved runs (3)")
     parser.add_argument("--binary", type=Path, default=common.SLUICE, help="another build of Sluice")
-    parser.add_argument("--other", type=Path, metavar="BINARY", help="relay, memory: a build to set beside it")
+    parser.add_argument("--other", type=Path, metavar="BINARY", help="relay, memory, egress: a build to set beside it")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of Sluice; repeatable"
     )

@@ -60,13 +60,16 @@ pub fn inside(test: &str) {
     assert!(passed, "{test}: {}", output.status);
 }
 
+/// What the log says of the guard; its address follows.
+const GUARD: &str = "the guard of extractions listens on ";
+
 /// The two namespaces. The calling process is on the internet.
 pub struct Net {
     pub stage: Stage,
     pub dns: Dns,
     /// Sees all that leaves the server's machine, or is for itself.
     pub watch: Watch,
-    /// What [`Net::strays`] has tried itself.
+    /// What [`Net::strays`] has tried itself, and where the servers' guards listen.
     marks: Mutex<Vec<SocketAddr>>,
     machine: File,
     holder: Child,
@@ -109,12 +112,17 @@ impl Net {
         let (ca, host) = (self.stage.ca_file(), OWN[0].to_string());
         let mut all = vec![("CA_FILE", ca.to_str().unwrap()), ("HOST", &host)];
         all.extend_from_slice(settings);
-        TestServer::wrapped(&all, |command| {
+        let server = TestServer::wrapped(&all, |command| {
             let mut there = within(self.holder.id(), command.get_program());
             there.args(command.get_args()).env_clear();
             there.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
             there
-        })
+        });
+        // Python's own way to the guard, which is within the server.
+        let line = server.wait_for_log(GUARD);
+        let guard = line.split(GUARD).nth(1).unwrap().trim().parse().unwrap();
+        self.marks.lock().unwrap().push(guard);
+        server
     }
 
     /// Does something on a thread of the server's machine.
