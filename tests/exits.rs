@@ -118,6 +118,21 @@ fn a_network() {
         drawn.insert(address);
     }
     assert_eq!(drawn.len(), 6, "{drawn:?}");
+    nobodys_address(&net);
+}
+
+/// One that the machine does not have is passed over; alone it is an error.
+fn nobodys_address(net: &Net) {
+    for nobodys in ["11.0.0.99", "2a11:0:2::7", "2a11:0:2::/64"] {
+        let both = net.server(&[("EGRESS", &format!("{nobodys},{}", OWN[2]))]);
+        let video = bound().install(&net.stage);
+        assert_fetched(&both, &video);
+        let there = IpAddr::from(OWN[2]);
+        assert_eq!(sources(&net.stage, &video), (vec![there], vec![there]));
+        assert!(both.log().iter().any(|line| line.contains("tried again by another egress")));
+        let alone = net.server(&[("EGRESS", nobodys)]);
+        assert_problem(&extract(&alone, &video), 502, "upstream_error");
+    }
 }
 
 #[test]
