@@ -66,24 +66,30 @@ impl Front {
 }
 
 fn attend(mut visitor: TcpStream, manner: &Manner, heads: &Mutex<Vec<String>>) -> Option<()> {
-    let mut block = [0; 4096];
     match manner {
         Manner::Dead | Manner::Closes => {}
         // To its end.
-        Manner::Silent => while visitor.read(&mut block).is_ok_and(|read| read > 0) {},
+        Manner::Silent => drop(std::io::copy(&mut visitor, &mut std::io::sink())),
         Manner::Says(text) => {
-            let read = visitor.read(&mut block).ok()?;
-            heads.lock().unwrap().push(String::from_utf8_lossy(&block[..read]).into_owned());
+            heard(&mut visitor, heads)?;
             visitor.write_all(text).ok()?;
         }
         Manner::SaysTwice(first, second) => {
             for text in [first, second] {
-                visitor.read(&mut block).ok()?;
+                heard(&mut visitor, heads)?;
                 visitor.write_all(text).ok()?;
             }
         }
         Manner::Socks { to, login } => socks(visitor, *to, *login)?,
     }
+    Some(())
+}
+
+/// Reads what there is.
+fn heard(visitor: &mut TcpStream, heads: &Mutex<Vec<String>>) -> Option<()> {
+    let mut block = [0; 4096];
+    let read = visitor.read(&mut block).ok()?;
+    heads.lock().unwrap().push(String::from_utf8_lossy(&block[..read]).into_owned());
     Some(())
 }
 
