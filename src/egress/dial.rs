@@ -7,12 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url::Host;
 
 use super::connector::ConnectError;
+use super::own::is_own;
 use super::policy::{Forbidden, Policy};
 use super::route::{Family, Proxy, ProxyKind, Way};
 use super::socks::{self, Destination};
@@ -158,7 +160,17 @@ fn by_turns(addresses: Vec<SocketAddr>, family: Option<Family>) -> Vec<SocketAdd
 async fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let Some(source) = source else { return TcpStream::connect(address).await };
     let socket = if source.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.bind(SocketAddr::new(source, 0))?;
+    let any_port = SocketAddr::new(source, 0);
+    match socket.bind(any_port) {
+        // It may be of a network that is routed to this machine, and on none of its devices (ipv6(7), IPV6_FREEBIND).
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrNotAvailable && source.is_ipv6() && is_own(source) =>
+        {
+            SockRef::from(&socket).set_freebind_v6(true)?;
+            socket.bind(any_port)?;
+        }
+        bound => bound?,
+    }
     socket.connect(address).await
 }
 

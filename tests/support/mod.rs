@@ -4,6 +4,7 @@
 pub mod client;
 pub mod dns;
 pub mod film;
+pub mod fronts;
 pub mod held;
 pub mod hostile;
 pub mod log;

@@ -86,6 +86,7 @@ fn met(need: &Need, request: &Request, from: IpAddr) -> bool {
         Need::RefererUnder(prefix) => request.header("referer").is_some_and(|it| it.starts_with(prefix)),
         Need::Query { name, value } => queried((name, value)),
         Need::SameAddress => queried((BOUND_TO, &from.to_string())),
+        Need::NotFrom(address) => from != *address,
         Need::Cookie { name, value } => request
             .headers
             .iter()

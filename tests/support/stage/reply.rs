@@ -3,6 +3,7 @@
 use super::media::Media;
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ pub(super) enum Need {
     RefererUnder(String),
     Query { name: String, value: String },
     SameAddress,
+    NotFrom(IpAddr),
 }
 
 #[derive(Debug)]
@@ -196,6 +198,12 @@ impl Reply {
     /// 403 unless the query holds, under [`BOUND_TO`], the address that the request comes from.
     pub fn needs_same_address(mut self) -> Reply {
         self.needs.push(Need::SameAddress);
+        self
+    }
+
+    /// 403 to who comes from this address.
+    pub fn not_from(mut self, address: IpAddr) -> Reply {
+        self.needs.push(Need::NotFrom(address));
         self
     }
 
