@@ -90,7 +90,6 @@ def test_single_and_chunks(ydl):
 
 ELSEWHERE = [
     "ftp://h.org/a.mp4",
-    "http://127.0.0.1../a.mp4",
     "javascript:alert(1)",
     "data:video/mp4;base64,AAAA",
     "file:///etc/passwd",
@@ -220,3 +219,10 @@ def test_ids_that_no_token_could_hold_are_left_out(ydl):
     assert [form["format_id"] for form in got["formats"]] == ["short"]
     with pytest.raises(NoFormatsError, match="No video formats found"):
         result(ydl, formats=forms({"format_id": long}))
+
+
+def test_a_link_that_no_request_could_be_made_to_is_left_out(ydl):
+    # yt-dlp itself does not stop at these: a thumbnail is only a text to it.
+    for host in ("127.0.0.1..", "2130706433..", f"{'a' * 64}.org"):
+        assert "thumbnail" not in result(ydl, thumbnail=f"https://{host}/a.jpg")
+    assert result(ydl, thumbnail="https://h\u00f6h.org/a.jpg")["thumbnail"]

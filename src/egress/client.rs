@@ -96,7 +96,8 @@ impl Client {
         request: &Request<()>,
     ) -> Result<Response<ResponseBody>, EgressError> {
         let host = request.uri().host().ok_or(EgressError::Address)?;
-        let bound = self.bound.as_ref().filter(|bound| !bound.contains_key(host));
+        let is_direct = || self.exits.resolve(route) == Some(Way::Direct);
+        let bound = self.bound.as_ref().filter(|bound| !bound.contains_key(host) && !is_direct());
         let Some(bound) = bound else { return self.send_by(route, request).await };
         let refused = match self.send_way(&Way::Direct, &Route::default(), request).await {
             Ok(response) if response.status() != StatusCode::FORBIDDEN => return Ok(response),

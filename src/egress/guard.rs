@@ -5,6 +5,7 @@
 //! keeps serve later extractions that leave by the same way, and no others. Passwords are random, and end with the
 //! process.
 
+mod doubted;
 mod forward;
 mod metered;
 mod tunnel;

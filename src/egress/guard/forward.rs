@@ -59,8 +59,11 @@ pub(super) async fn run(
     tokio::select! {
         ended = &mut served => ended,
         ended = &mut connection => match ended {
-            // What it has sent before may still be on its way.
-            Ok(()) => served.await,
+            // What it has sent before may still be on its way, and a client that is not told would ask again here.
+            Ok(()) => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
             error => error,
         },
     }

@@ -14,6 +14,7 @@ use super::super::dial::pass;
 use super::super::outing::Outing;
 use super::super::route::{Family, Proxy, Way};
 use super::super::socks::{Accepted, Destination, Reply, reply};
+use super::doubted::Doubted;
 use super::metered::Metered;
 use super::{HELLO, Shared, User, forward};
 
@@ -63,7 +64,11 @@ pub(super) async fn run(
     let moved = client.moved();
     let work = async {
         match upstream {
-            Opened::Site(site) => pump(client, site).await,
+            Opened::Site(site) => {
+                let proxied = matches!(user.way, Way::Proxy(_)) && destination.port == HTTPS;
+                let doubt = proxied.then(|| Arc::clone(&user));
+                pump(client, Doubted::new(site, doubt)).await
+            }
             Opened::Proxy(tcp, proxy) => through(client, tcp, &proxy, &destination, &user).await,
         }
     };
@@ -137,7 +142,7 @@ fn told(error: &ConnectError) -> Reply {
 }
 
 /// Moves bytes both ways until both sides have ended, or one has broken.
-async fn pump(mut client: Metered, mut site: TcpStream) -> io::Result<()> {
+async fn pump(mut client: Metered, mut site: Doubted) -> io::Result<()> {
     copy_bidirectional_with_sizes(&mut client, &mut site, BUFFERS.0, BUFFERS.1).await.map(drop)
 }
 
@@ -148,7 +153,7 @@ async fn through(
     mut tcp: TcpStream,
     proxy: &Proxy,
     to: &Destination,
-    user: &User,
+    user: &Arc<User>,
 ) -> io::Result<()> {
     match client.first().await? {
         None => Ok(()),
@@ -159,7 +164,7 @@ async fn through(
                 user.refused(&error);
                 return Err(io::Error::other(error));
             }
-            pump(client, tcp).await
+            pump(client, Doubted::new(tcp, Some(Arc::clone(user)))).await
         }
         Some(_) => forward::run(client, tcp, proxy, to, user).await,
     }
