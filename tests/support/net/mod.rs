@@ -180,12 +180,15 @@ struct Ways {
 }
 
 fn ways(machine: u32) -> Ways {
+    // A link-local address would be checked for a second or two, and neighbours not be found meanwhile.
+    //
     // The local routes are in the main table: in the one of that name they would stand before the way to the machine.
     let internet = format!(
         "link set lo up\n\
          link add net0 type veth peer name net0 netns {machine}\n\
          address add {CLIENT}/24 dev net0\n\
          address add 2a11::1/64 dev net0 nodad\n\
+         link set net0 addrgenmode none\n\
          link set net0 up\n\
          route add local 0.0.0.0/0 dev lo table main\n\
          route add local ::/0 dev lo table main\n\
@@ -196,6 +199,7 @@ fn ways(machine: u32) -> Ways {
         "link set lo up\n\
          {own}\
          address add {OWN_V6}/64 dev net0 nodad\n\
+         link set net0 addrgenmode none\n\
          link set net0 up\n\
          route add default via {CLIENT}\n\
          route add ::/0 via 2a11::1\n\
