@@ -180,7 +180,7 @@ struct Ways {
 }
 
 fn ways(machine: u32) -> Ways {
-    // A link-local address would be checked for a second or two, and neighbours not be found meanwhile.
+    // Neighbours are looked for from a link-local address; the usual one would be checked for a second or two first.
     //
     // The local routes are in the main table: in the one of that name they would stand before the way to the machine.
     let internet = format!(
@@ -189,6 +189,7 @@ fn ways(machine: u32) -> Ways {
          address add {CLIENT}/24 dev net0\n\
          address add 2a11::1/64 dev net0 nodad\n\
          link set net0 addrgenmode none\n\
+         address add fe80::1/64 dev net0 nodad\n\
          link set net0 up\n\
          route add local 0.0.0.0/0 dev lo table main\n\
          route add local ::/0 dev lo table main\n\
@@ -200,6 +201,7 @@ fn ways(machine: u32) -> Ways {
          {own}\
          address add {OWN_V6}/64 dev net0 nodad\n\
          link set net0 addrgenmode none\n\
+         address add fe80::2/64 dev net0 nodad\n\
          link set net0 up\n\
          route add default via {CLIENT}\n\
          route add ::/0 via 2a11::1\n\
