@@ -6,7 +6,7 @@ use crate::support::net::{Net, OWN, OWN_V6, OWN_V6_NETWORK, STAGE, inside};
 use crate::support::server::TestServer;
 use crate::support::stage::tiktok::{BEST, CDN, PAGES, TikTok, Video};
 use crate::support::stage::{Fault, Media, Reply, Stage, sha256};
-use crate::support::world::{assert_problem, post};
+use crate::support::world::{assert_problem, post, token};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -193,8 +193,24 @@ fn streams_leave_directly_where_the_site_lets_them() {
 #[test]
 #[ignore = "run by streams_leave_directly_where_the_site_lets_them"]
 fn directly() {
-    let net = Net::new(zone(Entry::to(&STAGE[..1])).into_iter().map(v4_only).collect());
-    let (first, second) = (IpAddr::from(OWN[0]), IpAddr::from(OWN[1]));
+    let v4_alone = zone(Entry::to(&STAGE[..1])).into_iter().map(v4_only).collect();
+    served_directly(&Net::new(v4_alone), OWN[0].into());
+}
+
+#[test]
+fn streams_leave_directly_by_another_family_than_the_page() {
+    inside("exits::by_another_family");
+}
+
+#[test]
+#[ignore = "run by streams_leave_directly_by_another_family_than_the_page"]
+fn by_another_family() {
+    served_directly(&net(), OWN_V6.into());
+}
+
+/// `first`: the machine's own choice, and not that of pages.
+fn served_directly(net: &Net, first: IpAddr) {
+    let second = IpAddr::from(OWN[1]);
     let server = net.server(&[("EGRESS", &OWN[1].to_string()), ("EGRESS_STREAMS", "direct")]);
     let free = post().size(60_000).install(&net.stage);
     assert_fetched(&server, &free);
@@ -212,6 +228,28 @@ fn directly() {
 
 fn v4_only((name, _): (String, Entry)) -> (String, Entry) {
     (name, Entry::to(&STAGE[..1]))
+}
+
+#[test]
+fn links_are_had_again_where_their_way_is_no_more() {
+    inside("exits::no_more");
+}
+
+#[test]
+#[ignore = "run by links_are_had_again_where_their_way_is_no_more"]
+fn no_more() {
+    let net = net();
+    let key = ("ENCRYPTION_KEY", "a secret of some length that two servers have");
+    let video = bound().install(&net.stage);
+    let before = net.server(&[key, ("EGRESS", OWN_V6_NETWORK)]);
+    let link = token(&extract(&before, &video).json(), BEST);
+    drop(before);
+    let after = net.server(&[key, ("EGRESS", &OWN[1].to_string())]);
+    let answer = client::get(&after.url(&format!("/stream?data={link}")));
+    assert_eq!((answer.status, sha256(&answer.body)), (200, video.media(BEST).sha256()), "{}", answer.text());
+    let (pages, streams) = sources(&net.stage, &video);
+    assert!(pages.len() == 2 && pages[0].is_ipv6() && pages[1] == IpAddr::from(OWN[1]), "{pages:?}");
+    assert_eq!(streams, [IpAddr::from(OWN[1])]);
 }
 
 #[test]

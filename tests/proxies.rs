@@ -5,7 +5,7 @@ use crate::support::fronts::{Front, Manner};
 use crate::support::server::TestServer;
 use crate::support::stage::tiktok::{BEST, Video};
 use crate::support::stage::{Media, Options, Outcome, Reply, Scheme, Stage, sha256};
-use crate::support::world::{assert_problem, post};
+use crate::support::world::{assert_problem, post, token};
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -144,6 +144,23 @@ fn socks_carries_pages_and_streams() {
         assert!(front.visits() >= 2);
         assert!(!video.seen_of(&stage, BEST).is_empty());
     }
+}
+
+#[test]
+fn a_stream_whose_proxy_has_died_leaves_by_another() {
+    let stage = Stage::start();
+    let to = SocketAddr::from(([127, 0, 0, 1], stage.port()));
+    let mut front = Front::start(Manner::Socks { to, login: None });
+    let server = server(&stage, &format!("socks5://{},{}", front.address(), stage.proxy_url()));
+    let video = post().install(&stage);
+    let link = token(&extract(&server, &video).json(), BEST);
+    let pages = || video.seen(&stage).iter().filter(|seen| seen.path() == video.path()).count();
+    let visits = front.visits();
+    assert_eq!((visits > 0, pages()), (true, 1));
+    front.stop();
+    let answer = client::get(&server.url(&format!("/stream?data={link}")));
+    assert_eq!((answer.status, sha256(&answer.body)), (200, video.media(BEST).sha256()), "{}", answer.text());
+    assert_eq!((front.visits(), pages()), (visits, 2));
 }
 
 /// What a proxy for HTTP is asked, as it was written.

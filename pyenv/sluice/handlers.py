@@ -146,6 +146,9 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
         options = {CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
         # By default it follows a redirect to ftp.
         options |= {CurlOpt.PROTOCOLS_STR: "http,https", CurlOpt.REDIR_PROTOCOLS_STR: "http,https"}
+        # It looks for a TLS session by the site's name alone: one taken up again by another way out would tell the site
+        # that both are one client's (RFC 8446 appendix C.4).
+        options[CurlOpt.SSL_SESSIONID_CACHE] = 0
         return Session(self._multi, cookies=cookiejar, curl_options=options, trust_env=False)
 
     def close(self) -> None:

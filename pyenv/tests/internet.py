@@ -26,6 +26,7 @@ class Connection:
     host: str
     port: int
     paths: list[str] = field(default_factory=list)
+    resumed: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -134,6 +135,7 @@ class Stage:
         except ssl.SSLError:
             self.handshakes_refused += 1
             return
+        connection.resumed = bool(secure.session_reused)
         with secure:
             self._fetched(secure, connection)
 

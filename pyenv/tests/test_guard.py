@@ -79,6 +79,19 @@ def test_connections_are_kept_for_jobs_with_the_same_proxy_alone(visit, stage, w
     assert len(stage.connections) == 2
 
 
+@ALL
+def test_no_tls_session_tells_that_two_ways_are_one_clients(visit, stage, way):
+    # The stage's tickets are good: others come back with them.
+    session = curl_cffi.requests.Session(verify=stage.ca_file, proxy=stage.way("other"))
+    stage.page(f"https://{HOST}/once", "hello")
+    for _ in range(2):
+        session.get(f"https://{HOST}/once")
+    assert [one.resumed for one in stage.connections] == [False, True]
+    for user in ("one", "two", "three"):
+        assert title(visit(way, options={"proxy": stage.way(user)})) == "hello"
+    assert [one.resumed for one in stage.connections[2:]] == [False] * 3
+
+
 def test_only_the_connections_of_a_few_proxies_are_kept(visit, stage):
     users = [str(number) for number in range(handlers._MAX_PROXIES + 2)]
     for user in users:

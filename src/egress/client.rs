@@ -19,7 +19,7 @@ use super::exchange::{self, ResponseBody};
 use super::exits::Exits;
 use super::pool::Pool;
 use super::route::{Proxy, Route, Way};
-use super::trust::{self, TrustError};
+use super::trust::{Tls, TrustError};
 use super::{CONNECT_TIMEOUT, HEAD_TIMEOUT, KEPT_TIMEOUT, MIN_READ, Settings};
 
 /// Most hosts of CDNs that are known to want the address which fetched the page.
@@ -77,7 +77,7 @@ pub struct Client {
 
 impl Client {
     pub(super) fn new(exits: Arc<Exits>, dialer: Dialer, settings: &Settings) -> Result<Self, TrustError> {
-        let tls = trust::client_config(&settings.roots)?;
+        let tls = Tls::new(&settings.roots)?;
         let bound = || Cache::builder().max_capacity(MAX_HOSTS).time_to_live(HOST_TTL).build();
         Ok(Self {
             exits,

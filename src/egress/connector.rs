@@ -3,13 +3,11 @@
 use std::error::Error as StdError;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,6 +17,7 @@ use super::policy::Forbidden;
 use super::proxy_error::ProxyError;
 use super::route::{Family, Proxy, Route, Way};
 use super::tls::TlsStream;
+use super::trust::Tls;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -70,14 +69,14 @@ pub(super) enum Peer {
 #[derive(Clone)]
 pub(super) struct Connector {
     dialer: Dialer,
-    tls: Arc<ClientConfig>,
+    tls: Tls,
     timeout: Duration,
 }
 
 impl Connector {
     /// `timeout` covers name, TCP, proxy and TLS together.
-    pub(super) fn new(dialer: Dialer, tls: ClientConfig, timeout: Duration) -> Self {
-        Self { dialer, tls: Arc::new(tls), timeout }
+    pub(super) fn new(dialer: Dialer, tls: Tls, timeout: Duration) -> Self {
+        Self { dialer, tls, timeout }
     }
 
     /// Judges what can be judged before there is a connection.
@@ -128,7 +127,7 @@ impl Connector {
         }
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host).map_err(ConnectError::failed)?.to_owned();
-        let tls = TlsStream::connect(tcp, Arc::clone(&self.tls), name).await.map_err(ConnectError::failed)?;
+        let tls = TlsStream::connect(tcp, self.tls.by(way), name).await.map_err(ConnectError::failed)?;
         Ok(Stream::Tls(Box::new(tls)))
     }
 }

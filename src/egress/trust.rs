@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
+
+use super::route::Way;
 
 /// Why the trust roots can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +29,30 @@ pub enum TrustError {
     Tls(#[from] rustls::Error),
 }
 
-/// A TLS client configuration that trusts the certificates in `files`.
-pub(super) fn client_config(files: &[PathBuf]) -> Result<ClientConfig, TrustError> {
+/// How TLS is spoken to sites.
+#[derive(Clone)]
+pub(super) struct Tls {
+    resuming: Arc<ClientConfig>,
+    fresh: Arc<ClientConfig>,
+}
+
+impl Tls {
+    /// Trusts the certificates in `files`.
+    pub(super) fn new(files: &[PathBuf]) -> Result<Self, TrustError> {
+        let resuming = client_config(files)?;
+        let mut fresh = resuming.clone();
+        fresh.resumption = Resumption::disabled();
+        Ok(Self { resuming: Arc::new(resuming), fresh: Arc::new(fresh) })
+    }
+
+    /// For connections by this way. A session that is taken up again tells a site that two addresses are one client
+    /// (RFC 8446 appendix C.4): only those of the machine's own choice are.
+    pub(super) fn by(&self, way: &Way) -> Arc<ClientConfig> {
+        Arc::clone(if *way == Way::Direct { &self.resuming } else { &self.fresh })
+    }
+}
+
+fn client_config(files: &[PathBuf]) -> Result<ClientConfig, TrustError> {
     let mut roots = RootCertStore::empty();
     for path in files {
         let (added, _ignored) = roots.add_parsable_certificates(certificates(path)?);

@@ -191,7 +191,7 @@ impl Session<'_> {
     /// in both, so no other may have held anything that a child could wait for.
     pub fn fork(&self) -> io::Result<Option<u32>> {
         let py = self.object.py();
-        // Python's own, which leaves the interpreter well in the child. That of `os` is closed (javascript.py).
+        // Python's own, which leaves the interpreter well in the child. That of `os` is closed (walls.py).
         let number = py.import("posix").and_then(|posix| posix.call_method0("fork")?.extract::<u32>());
         number.map(|pid| (pid > 0).then_some(pid)).map_err(|error| {
             let errno = error.value(py).getattr("errno").and_then(|errno| errno.extract::<i32>());

@@ -2,8 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// What a front does with a connection.
 #[derive(Clone, Debug)]
@@ -22,9 +23,11 @@ pub enum Manner {
     Socks { to: SocketAddr, login: Option<(&'static str, &'static str)> },
 }
 
-/// A proxy on a port of its own; ends with the process.
+/// A proxy on a port of its own; ends with the process, or before.
 pub struct Front {
     address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
     visits: Arc<AtomicUsize>,
     heads: Arc<Mutex<Vec<String>>>,
 }
@@ -35,18 +38,36 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, visits) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
-        let front = Front { address, visits: Arc::clone(&visits), heads: Arc::clone(&heads) };
+        let stopped: Arc<AtomicBool> = Arc::default();
+        let mut front = Front {
+            address,
+            stopped: Arc::clone(&stopped),
+            listening: None,
+            visits: Arc::clone(&visits),
+            heads: Arc::clone(&heads),
+        };
         if matches!(manner, Manner::Dead) {
             return front;
         }
-        std::thread::spawn(move || {
+        front.listening = Some(std::thread::spawn(move || {
             for visitor in listener.incoming().flatten() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
                 visits.fetch_add(1, Ordering::SeqCst);
                 let (manner, heads) = (manner.clone(), Arc::clone(&heads));
                 std::thread::spawn(move || attend(visitor, &manner, &heads));
             }
-        });
+        }));
         front
+    }
+
+    /// Nobody listens from now on; what is connected stays so.
+    pub fn stop(&mut self) {
+        let listening = self.listening.take().expect("nobody listens");
+        self.stopped.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        listening.join().unwrap();
     }
 
     /// `HOST:PORT`.

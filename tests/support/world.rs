@@ -84,14 +84,18 @@ impl World {
 
     /// The token of one of a post's formats.
     pub fn token(&self, video: &Video, format_id: &str) -> String {
-        let extraction = self.extract(video.page_url());
-        format(&extraction, format_id)["token"].as_str().unwrap().to_owned()
+        token(&self.extract(video.page_url()), format_id)
     }
 
     /// The path and query of `/stream?data=` for one of a post's formats.
     pub fn stream_path(&self, video: &Video, format_id: &str) -> String {
         format!("/stream?data={}", self.token(video, format_id))
     }
+}
+
+/// The token of a format of an `Extraction`.
+pub fn token(extraction: &Value, format_id: &str) -> String {
+    format(extraction, format_id)["token"].as_str().unwrap().to_owned()
 }
 
 /// The entry of an `Extraction` with that `format_id`.
