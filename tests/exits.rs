@@ -2,6 +2,7 @@
 
 use crate::support::client::{self, Answer, encode};
 use crate::support::dns::{Entry, Zone};
+use crate::support::fronts::{Front, Manner};
 use crate::support::net::{Net, OWN, OWN_V6, OWN_V6_NETWORK, STAGE, inside};
 use crate::support::server::TestServer;
 use crate::support::stage::tiktok::{BEST, CDN, PAGES, TikTok, Video};
@@ -9,7 +10,7 @@ use crate::support::stage::{Fault, Media, Reply, Stage, sha256};
 use crate::support::world::{assert_problem, post, token};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Requests at a time.
@@ -183,6 +184,22 @@ fn nobody_is_wanted(net: &Net) {
         let each: BTreeSet<_> = tried.iter().collect();
         assert_eq!((tried.len(), each.len()), (2, 2), "{tried:?}");
     }
+    a_page_for_nobody_blocks_nobody(net);
+}
+
+/// It refuses every address, as a private page does. Both that it has refused are tried for another page, which one of
+/// them is not wanted for.
+fn a_page_for_nobody_blocks_nobody(net: &Net) {
+    let two = format!("{},{}", OWN[0], OWN[1]);
+    let server = net.server(&[("EGRESS", &two)]);
+    let private = bound().install(&net.stage);
+    private.show_page(&net.stage, |page| page.fault(Fault::Status(403)));
+    assert_problem(&extract(&server, &private), 503, "upstream_blocked");
+    let (tried, _) = sources(&net.stage, &private);
+    let video = bound().install(&net.stage);
+    video.show_page(&net.stage, |page| page.not_from(tried[0]));
+    assert_fetched(&server, &video);
+    assert_eq!(sources(&net.stage, &video).0, tried);
 }
 
 #[test]
@@ -194,7 +211,7 @@ fn streams_leave_directly_where_the_site_lets_them() {
 #[ignore = "run by streams_leave_directly_where_the_site_lets_them"]
 fn directly() {
     let v4_alone = zone(Entry::to(&STAGE[..1])).into_iter().map(v4_only).collect();
-    served_directly(&Net::new(v4_alone), OWN[0].into());
+    served_directly(&Net::new(v4_alone), &OWN[1].to_string(), OWN[0].into(), OWN[1].into());
 }
 
 #[test]
@@ -205,13 +222,26 @@ fn streams_leave_directly_by_another_family_than_the_page() {
 #[test]
 #[ignore = "run by streams_leave_directly_by_another_family_than_the_page"]
 fn by_another_family() {
-    served_directly(&net(), OWN_V6.into());
+    served_directly(&net(), &OWN[1].to_string(), OWN_V6.into(), OWN[1].into());
 }
 
-/// `first`: the machine's own choice, and not that of pages.
-fn served_directly(net: &Net, first: IpAddr) {
-    let second = IpAddr::from(OWN[1]);
-    let server = net.server(&[("EGRESS", &OWN[1].to_string()), ("EGRESS_STREAMS", "direct")]);
+#[test]
+fn streams_leave_directly_where_pages_leave_by_a_proxy() {
+    inside("exits::past_a_proxy");
+}
+
+#[test]
+#[ignore = "run by streams_leave_directly_where_pages_leave_by_a_proxy"]
+fn past_a_proxy() {
+    let net = net();
+    let there: Ipv4Addr = STAGE[0].parse().unwrap();
+    let front = Front::start_on(there, Manner::Socks { to: (there, 443).into(), login: None });
+    served_directly(&net, &format!("socks5://{}", front.address()), OWN_V6.into(), there.into());
+}
+
+/// `first`: the machine's own choice; `second`: that of pages, which leave by `egress`.
+fn served_directly(net: &Net, egress: &str, first: IpAddr, second: IpAddr) {
+    let server = net.server(&[("EGRESS", egress), ("EGRESS_STREAMS", "direct")]);
     let free = post().size(60_000).install(&net.stage);
     assert_fetched(&server, &free);
     assert_eq!(sources(&net.stage, &free), (vec![second], vec![first]));

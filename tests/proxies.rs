@@ -146,6 +146,19 @@ fn socks_carries_pages_and_streams() {
     }
 }
 
+/// "010" is ten to some, and eight to the URL standard.
+#[test]
+fn a_proxy_is_told_the_address_that_was_judged() {
+    let stage = Stage::start();
+    let redirect = |target| Reply::redirect(302, target);
+    stage.play("media.example.net", "/film.mp4", redirect("http://010.0.0.5/film.mp4"));
+    let server = server(&stage, &stage.proxy_url());
+    let answer = client::get(&server.url("/extract?url=http%3A%2F%2Fmedia.example.net%2Ffilm.mp4"));
+    assert_problem(&answer, 502, "upstream_error");
+    let hosts: Vec<_> = stage.seen().into_iter().map(|seen| seen.host).collect();
+    assert_eq!(hosts.last().map(String::as_str), Some("8.0.0.5"), "{hosts:?}");
+}
+
 #[test]
 fn a_stream_whose_proxy_has_died_leaves_by_another() {
     let stage = Stage::start();

@@ -10,6 +10,9 @@ use super::values::{decoded, listed};
 use super::{Reader, table};
 use crate::egress::{Kind, Proxy, ProxyKind};
 
+/// The largest networks that are given to one holder (RFC 6177, and the registries' first /19s).
+const LEAST_PREFIX: u8 = 19;
+
 impl Reader<'_> {
     /// `EGRESS`, or `PROXY`, which is short for a list of one.
     pub(super) fn exits(&mut self) -> Vec<Kind> {
@@ -26,6 +29,9 @@ impl Reader<'_> {
 /// Addresses, networks of version 6, proxies, and `direct`, by commas.
 pub(super) fn exits(text: &str) -> Result<Vec<Kind>, String> {
     let kinds = listed(text).map(exit).collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) = kinds.iter().enumerate().find(|(index, kind)| kinds[..*index].contains(kind)) {
+        return Err(format!("{} is in it twice", twice.1));
+    }
     match kinds.is_empty() {
         true => Err("nothing is in it".to_owned()),
         false => Ok(kinds),
@@ -39,10 +45,22 @@ fn exit(item: &str) -> Result<Kind, String> {
     if item.contains("://") {
         return proxy(item);
     }
+    if item.contains('@') {
+        // A proxy's password may be in it.
+        return Err(
+            "what has an @ in it is no proxy: it lacks http:// or socks5://, or has a comma".to_owned()
+        );
+    }
     if let Ok(address) = item.parse::<IpAddr>() {
-        return Ok(Kind::Address(address));
+        return match address.is_unspecified() || address.is_multicast() {
+            true => Err(format!("{item:?} is no address that connections can come from")),
+            false => Ok(Kind::Address(address.to_canonical())),
+        };
     }
     match item.parse::<IpNet>() {
+        Ok(IpNet::V6(network)) if network.prefix_len() < LEAST_PREFIX => {
+            Err(format!("{item:?} is larger than any network of one machine"))
+        }
         Ok(IpNet::V6(network)) => Ok(Kind::Prefix(network.trunc())),
         Ok(IpNet::V4(_)) => Err(format!("{item:?} is a network of version 4; list its addresses one by one")),
         Err(_) => Err(format!("{item:?} is no address, v6 network, proxy, or direct")),
@@ -66,7 +84,11 @@ pub(super) fn proxy(text: &str) -> Result<Kind, String> {
         ("", None) => None,
         (user, password) => Some((decoded(user), decoded(password.unwrap_or_default()))),
     };
-    let proxy = Proxy::new(kind, host.to_owned(), url.port().unwrap_or(port), credentials);
+    let port = url.port().unwrap_or(port);
+    if port == 0 {
+        return Err("a proxy has port 0".to_owned());
+    }
+    let proxy = Proxy::new(kind, host.to_owned(), port, credentials);
     let proxy = proxy.ok_or("the user name or password of a proxy is not usable")?;
     Ok(Kind::Proxy(Arc::new(proxy)))
 }

@@ -165,8 +165,23 @@ fn takes_a_list_of_ways_out() {
     assert!(settings.egress.streams_direct && settings.egress.local_dns);
     let unset = load_with(&[], &[]).unwrap().egress;
     assert!(unset.exits.is_empty() && !unset.streams_direct && !unset.local_dns);
-    for bad in ["11.0.0.0/24", "eth0", "https://proxy.example", "http://proxy.example/path", ","] {
-        assert_eq!(problems(load_with(&[], &[("EGRESS", bad)]).unwrap_err()), ["EGRESS"], "{bad}");
+    for bad in [
+        "11.0.0.0/24",
+        "eth0",
+        "https://proxy.example",
+        "http://proxy.example/path",
+        "http://proxy.example:0",
+        ",",
+        "0.0.0.0",
+        "ff02::1",
+        "::/0",
+        "11.0.0.1,direct,::ffff:11.0.0.1",
+        "user:hushhush@proxy.example:1080",
+        "socks5://user:12,hushhush@proxy.example:1080",
+    ] {
+        let error = load_with(&[], &[("EGRESS", bad)]).unwrap_err();
+        assert!(!error.to_string().contains("hushhush"), "{error}");
+        assert_eq!(problems(error), ["EGRESS"], "{bad}");
     }
     let long = format!("socks5://{}:p@proxy.example", "u".repeat(256));
     let error = load_with(&[], &[("PROXY", &long)]).unwrap_err();

@@ -18,6 +18,7 @@ use super::dial::Dialer;
 use super::exchange::{self, ResponseBody};
 use super::exits::Exits;
 use super::pool::Pool;
+use super::proxy_error::ProxyError;
 use super::route::{Proxy, Route, Way};
 use super::trust::{Tls, TrustError};
 use super::{CONNECT_TIMEOUT, HEAD_TIMEOUT, KEPT_TIMEOUT, MIN_READ, Settings};
@@ -26,6 +27,8 @@ use super::{CONNECT_TIMEOUT, HEAD_TIMEOUT, KEPT_TIMEOUT, MIN_READ, Settings};
 const MAX_HOSTS: u64 = 10_000;
 /// How long that is known.
 const HOST_TTL: Duration = Duration::from_secs(6 * 3600);
+/// How long a host is left alone that can't be reached directly.
+const UNREACHED_TTL: Duration = Duration::from_secs(60);
 
 /// Why a request got no response.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +58,7 @@ impl EgressError {
 
     /// Whether it is the way out that is of no use, to whatever site.
     pub fn is_ways_own(&self) -> bool {
-        matches!(self, Self::Gone | Self::Connect(ConnectError::Egress(_)))
+        matches!(self, Self::Gone | Self::Connect(ConnectError::Egress(_) | ConnectError::Doubtful(_)))
     }
 
     /// Whether time ran out, rather than something being refused or broken.
@@ -70,20 +73,38 @@ pub struct Client {
     exits: Arc<Exits>,
     connector: Connector,
     pool: Arc<Pool>,
-    /// Where streams leave directly: hosts that have refused that, and not the way of the page.
-    bound: Option<Cache<String, ()>>,
+    direct: Option<Direct>,
     read_buffer: usize,
+}
+
+/// Where streams leave directly: what is known of the sites' servers.
+#[derive(Clone)]
+struct Direct {
+    /// Hosts that have refused that, and not the way of the page.
+    bound: Cache<String, ()>,
+    /// Hosts that could not be reached.
+    unreached: Cache<String, ()>,
+}
+
+impl Direct {
+    fn new() -> Self {
+        let cache = |ttl| Cache::builder().max_capacity(MAX_HOSTS).time_to_live(ttl).build();
+        Self { bound: cache(HOST_TTL), unreached: cache(UNREACHED_TTL) }
+    }
+
+    fn may_serve(&self, host: &str) -> bool {
+        !self.bound.contains_key(host) && !self.unreached.contains_key(host)
+    }
 }
 
 impl Client {
     pub(super) fn new(exits: Arc<Exits>, dialer: Dialer, settings: &Settings) -> Result<Self, TrustError> {
         let tls = Tls::new(&settings.roots)?;
-        let bound = || Cache::builder().max_capacity(MAX_HOSTS).time_to_live(HOST_TTL).build();
         Ok(Self {
             exits,
             connector: Connector::new(dialer, tls, CONNECT_TIMEOUT),
             pool: Arc::default(),
-            bound: settings.streams_direct.then(bound),
+            direct: settings.streams_direct.then(Direct::new),
             read_buffer: settings.read_buffer.max(MIN_READ),
         })
     }
@@ -96,10 +117,10 @@ impl Client {
         request: &Request<()>,
     ) -> Result<Response<ResponseBody>, EgressError> {
         let host = request.uri().host().ok_or(EgressError::Address)?;
-        let is_direct = || self.exits.resolve(route) == Some(Way::Direct);
-        let bound = self.bound.as_ref().filter(|bound| !bound.contains_key(host) && !is_direct());
-        let Some(bound) = bound else { return self.send_by(route, request).await };
-        let refused = match self.send_way(&Way::Direct, &Route::default(), request).await {
+        let is_direct = || self.exits.resolve(route).is_some_and(|(_, way)| way == Way::Direct);
+        let direct = self.direct.as_ref().filter(|direct| direct.may_serve(host) && !is_direct());
+        let Some(direct) = direct else { return self.send_by(route, request).await };
+        let refused = match self.send_way(&Way::Direct, None, request).await {
             Ok(response) if response.status() != StatusCode::FORBIDDEN => return Ok(response),
             Ok(response) => {
                 response.into_body().discard().await;
@@ -107,15 +128,16 @@ impl Client {
             }
             Err(error) if error.is_forbidden() => return Err(error),
             Err(error) => {
-                tracing::debug!(%error, "no direct way to a site's server");
+                tracing::debug!(%error, host, "no direct way to a site's server");
+                direct.unreached.insert(host.to_owned(), ());
                 false
             }
         };
         let response = self.send_by(route, request).await?;
         // It was the address that it refused, and not the link.
-        if refused && response.status() != StatusCode::FORBIDDEN {
+        if refused && serves(response.status()) {
             tracing::info!(host, "a site's server serves the address alone that fetched the page");
-            bound.insert(host.to_owned(), ());
+            direct.bound.insert(host.to_owned(), ());
         }
         Ok(response)
     }
@@ -125,16 +147,22 @@ impl Client {
         route: &Route,
         request: &Request<()>,
     ) -> Result<Response<ResponseBody>, EgressError> {
-        let way = self.exits.resolve(route).ok_or(EgressError::Gone)?;
-        self.send_way(&way, route, request).await
+        let (exit, way) = self.exits.resolve(route).ok_or(EgressError::Gone)?;
+        let sent = self.send_way(&way, Some(route), request).await;
+        match &sent {
+            Err(EgressError::Connect(ConnectError::Egress(_))) => self.exits.broken(exit, true),
+            Err(EgressError::Connect(ConnectError::Doubtful(_))) => self.exits.broken(exit, false),
+            _ => {}
+        }
+        sent
     }
 
     /// What a kept connection does not answer is asked again on a new one: the other side may have closed it at the same
-    /// moment.
+    /// moment. `route`: none for the machine's own way, where the page was fetched by another.
     async fn send_way(
         &self,
         way: &Way,
-        route: &Route,
+        route: Option<&Route>,
         request: &Request<()>,
     ) -> Result<Response<ResponseBody>, EgressError> {
         let uri = request.uri();
@@ -142,20 +170,22 @@ impl Client {
             return Err(EgressError::Address);
         };
         let proxy = self.connector.forwarder(way, uri);
-        let peer = match proxy {
-            Some(_) => Peer::Proxy(route.clone()),
-            None => Peer::Site(scheme.clone(), authority.clone(), route.clone()),
+        let peer = match (proxy, route) {
+            (Some(_), Some(route)) => Peer::Proxy(route.clone()),
+            (None, Some(route)) => Peer::Site(scheme.clone(), authority.clone(), route.clone()),
+            (_, None) => Peer::Direct(scheme.clone(), authority.clone()),
         };
+        let family = route.and_then(|route| route.family);
         self.connector.admit(way, uri)?;
         let addressed = || addressed(request, proxy).ok_or(EgressError::Address);
         if let Some(stream) = self.pool.take(&peer) {
             match self.exchange(stream, addressed()?, &peer, KEPT_TIMEOUT).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => return by_proxy(proxy, response),
                 Err(error) => tracing::debug!(%error, "a kept connection was gone"),
             }
         }
-        let stream = self.connector.connect(way, route.family, uri).await?;
-        self.exchange(stream, addressed()?, &peer, HEAD_TIMEOUT).await
+        let stream = self.connector.connect(way, family, uri).await?;
+        by_proxy(proxy, self.exchange(stream, addressed()?, &peer, HEAD_TIMEOUT).await?)
     }
 
     async fn exchange(
@@ -170,6 +200,24 @@ impl Client {
             .await
             .map_err(|_| EgressError::Timeout)?
             .map_err(EgressError::Exchange)
+    }
+}
+
+/// Whether a site's server gives what it is asked for, or would, but for the range.
+fn serves(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection() || status == StatusCode::RANGE_NOT_SATISFIABLE
+}
+
+/// A response that came by a proxy: one that wants other credentials is the proxy's, or so it seems.
+fn by_proxy(
+    proxy: Option<&Proxy>,
+    response: Response<ResponseBody>,
+) -> Result<Response<ResponseBody>, EgressError> {
+    match proxy {
+        Some(_) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            Err(ConnectError::Doubtful(ProxyError::Credentials.into()).into())
+        }
+        _ => Ok(response),
     }
 }
 

@@ -36,6 +36,9 @@ pub enum ConnectError {
     /// The egress itself: a proxy that is gone or refuses the credentials, an address that this machine does not have.
     #[error("the egress is of no use: {0}")]
     Egress(#[source] BoxError),
+    /// A proxy, or the site behind it: which of them can't be told.
+    #[error("the proxy, or the site: {0}")]
+    Doubtful(#[source] BoxError),
     /// Name, TCP or TLS, or the proxy's word on them.
     #[error("{0}")]
     Failed(#[source] BoxError),
@@ -51,6 +54,14 @@ impl From<ProxyError> for ConnectError {
 }
 
 impl ConnectError {
+    /// No connection in time.
+    pub(super) fn late(way: &Way, error: tokio::time::error::Elapsed) -> Self {
+        match way {
+            Way::Proxy(_) => Self::Doubtful(error.into()),
+            _ => Self::Timeout,
+        }
+    }
+
     pub(super) fn failed(error: impl Into<BoxError>) -> Self {
         Self::Failed(error.into())
     }
@@ -61,6 +72,8 @@ impl ConnectError {
 pub(super) enum Peer {
     /// One site, by one way.
     Site(Scheme, Authority, Route),
+    /// One site, by the machine's own way, whatever the route of the page.
+    Direct(Scheme, Authority),
     /// A proxy, for every site over plain http.
     Proxy(Route),
 }
@@ -104,9 +117,8 @@ impl Connector {
         family: Option<Family>,
         uri: &Uri,
     ) -> Result<Stream, ConnectError> {
-        tokio::time::timeout(self.timeout, self.connect_at_leisure(way, family, uri))
-            .await
-            .map_err(|_| ConnectError::Timeout)?
+        let connected = tokio::time::timeout(self.timeout, self.connect_at_leisure(way, family, uri)).await;
+        connected.unwrap_or_else(|late| Err(ConnectError::late(way, late)))
     }
 
     async fn connect_at_leisure(
@@ -127,7 +139,11 @@ impl Connector {
         }
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host).map_err(ConnectError::failed)?.to_owned();
-        let tls = TlsStream::connect(tcp, self.tls.by(way), name).await.map_err(ConnectError::failed)?;
+        let tls = TlsStream::connect(tcp, self.tls.by(way), name).await.map_err(|error| match way {
+            // Whose tunnel may be none.
+            Way::Proxy(_) => ConnectError::Doubtful(error.into()),
+            _ => ConnectError::failed(error),
+        })?;
         Ok(Stream::Tls(Box::new(tls)))
     }
 }

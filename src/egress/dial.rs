@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use url::Host;
 
 use super::connector::ConnectError;
@@ -22,6 +22,8 @@ use super::tunnel;
 
 /// How long an address may take before the next one is tried beside it (RFC 8305 §5, "Connection Attempt Delay").
 const DELAY: Duration = Duration::from_millis(250);
+/// Longest wait for a connection to a proxy.
+const REACH: Duration = Duration::from_secs(5);
 /// Most addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 16;
 
@@ -95,11 +97,13 @@ impl Dialer {
     pub(super) async fn reach(&self, proxy: &Proxy) -> Result<TcpStream, ConnectError> {
         let egress = |error: io::Error| ConnectError::Egress(error.into());
         let host = proxy.host.trim_start_matches('[').trim_end_matches(']');
-        let found: Vec<_> =
-            lookup_host((host, proxy.port)).await.map_err(egress)?.take(MAX_ADDRESSES).collect();
-        let tcp = first(&by_turns(found, None), None).await.map_err(egress)?;
-        tcp.set_nodelay(true).map_err(egress)?;
-        Ok(tcp)
+        let connected = async {
+            let found: Vec<_> = lookup_host((host, proxy.port)).await?.take(MAX_ADDRESSES).collect();
+            let tcp = first(&by_turns(found, None), None).await?;
+            tcp.set_nodelay(true)?;
+            Ok(tcp)
+        };
+        timeout(REACH, connected).await.map_err(|late| egress(late.into()))?.map_err(egress)
     }
 
     /// The addresses of a host that may be connected to. One at least, or it is an error.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::pause::Pause;
 use super::route::{Kind, Route, Way};
 
 /// How long an egress is left alone that a site has blocked; doubled with each time in a row, up to the second.
@@ -34,31 +35,15 @@ pub struct ExitStats {
     pub failing: bool,
 }
 
-/// A growing pause.
-#[derive(Debug, Clone, Copy)]
-struct Pause {
-    until: Instant,
-    length: Duration,
-}
-
-impl Pause {
-    /// The first, or one longer than the last.
-    fn after(last: Option<Pause>, now: Instant, (least, most): (Duration, Duration)) -> Self {
-        let length = match last {
-            // Who has been well for as long as it had to rest begins anew.
-            Some(last) if now < last.until + last.length => match now < last.until {
-                // Jobs that were under way say the same once more.
-                true => return last,
-                false => (last.length * 2).min(most),
-            },
-            _ => least,
-        };
-        Self { until: now + length, length }
-    }
-
-    fn lasts(self, now: Instant) -> bool {
-        now < self.until
-    }
+/// What is wrong with an egress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// A site does not want requests from it.
+    Blocked,
+    /// It does not work.
+    Broken,
+    /// It does not work, or the site behind it.
+    Doubtful,
 }
 
 #[derive(Default)]
@@ -74,11 +59,26 @@ struct State {
 }
 
 impl State {
+    fn pauses(&self, site: &str, now: Instant) -> impl Iterator<Item = &Pause> {
+        self.sites.get(site).into_iter().chain(&self.failing).filter(move |pause| pause.lasts(now))
+    }
+
     /// Until when a site should not be asked by it.
     fn cooling(&self, site: &str, now: Instant) -> Option<Instant> {
-        let site = self.sites.get(site).filter(|pause| pause.lasts(now));
-        let failing = self.failing.as_ref().filter(|pause| pause.lasts(now));
-        site.into_iter().chain(failing).map(|pause| pause.until).max()
+        self.pauses(site, now).map(|pause| pause.until).max()
+    }
+
+    fn block(&mut self, site: &str, now: Instant, sure: bool) {
+        let pause = Pause::after(self.sites.get(site).copied(), now, BLOCKED, sure);
+        if self.sites.len() >= MAX_SITES && !self.sites.contains_key(site) {
+            let next = self.sites.iter().min_by_key(|(_, pause)| pause.until).map(|(site, _)| site.clone());
+            next.and_then(|next| self.sites.remove(&next));
+        }
+        self.sites.insert(site.to_owned(), pause);
+    }
+
+    fn fail(&mut self, now: Instant, sure: bool) {
+        self.failing = Some(Pause::after(self.failing, now, BROKEN, sure));
     }
 }
 
@@ -97,13 +97,16 @@ impl Exit {
 /// All egresses, in the operator's order.
 pub(super) struct Exits {
     exits: Vec<Exit>,
+    /// Whether the operator has listed them.
+    listed: bool,
     turns: AtomicU64,
 }
 
 impl Exits {
     /// None in the list: the machine's own choice.
     pub(super) fn new(mut kinds: Vec<Kind>) -> Self {
-        if kinds.is_empty() {
+        let listed = !kinds.is_empty();
+        if !listed {
             kinds.push(Kind::Direct);
         }
         let mut seen: HashMap<String, usize> = HashMap::new();
@@ -115,15 +118,14 @@ impl Exits {
             let name = if *count > 1 { format!("{name}#{count}") } else { name };
             Exit { name: name.into(), kind, state: Mutex::default() }
         });
-        Self { exits: exits.collect(), turns: AtomicU64::new(1) }
+        Self { exits: exits.collect(), listed, turns: AtomicU64::new(1) }
     }
 
     /// Takes one for an extraction: not `but`, not cooling for the site if possible, then the one with least to do, then
     /// the one that has not been taken for longest. None where there is no other than `but`.
     pub(super) fn take(&self, site: &str, but: Option<usize>) -> Option<usize> {
         let now = Instant::now();
-        let others = (0..self.exits.len()).filter(|index| Some(*index) != but);
-        let index = others.min_by_key(|index| {
+        let index = self.others(but).min_by_key(|index| {
             let state = self.exits[*index].lock();
             (state.cooling(site, now), state.under_way, state.chosen)
         })?;
@@ -134,11 +136,17 @@ impl Exits {
         Some(index)
     }
 
-    /// Whether there is another than `but` that is not cooling for a site.
+    /// Those but one; a network alone has other addresses.
+    fn others(&self, but: Option<usize>) -> impl Iterator<Item = usize> {
+        let alone = self.exits.len() == 1 && matches!(self.exits[0].kind, Kind::Prefix(_));
+        (0..self.exits.len()).filter(move |index| alone || Some(*index) != but)
+    }
+
+    /// Whether there is another than `but` that is not known to be of no use for a site.
     pub(super) fn has_another(&self, site: &str, but: usize) -> bool {
         let now = Instant::now();
-        let mut others = (0..self.exits.len()).filter(|index| *index != but);
-        others.any(|index| self.exits[index].lock().cooling(site, now).is_none())
+        self.others(Some(but))
+            .any(|index| !self.exits[index].lock().pauses(site, now).any(|pause| pause.sure))
     }
 
     /// Gives back what [`Exits::take`] took.
@@ -153,25 +161,33 @@ impl Exits {
         state.failing = None;
     }
 
-    /// A site does not want requests from it.
-    pub(super) fn blocked(&self, index: usize, site: &str) {
-        let now = Instant::now();
-        let mut state = self.exits[index].lock();
-        state.blocked += 1;
-        if state.sites.len() >= MAX_SITES {
-            state.sites.retain(|_, pause| pause.lasts(now));
-        }
-        if state.sites.len() < MAX_SITES {
-            let pause = Pause::after(state.sites.get(site).copied(), now, BLOCKED);
-            state.sites.insert(site.to_owned(), pause);
+    /// Something is wrong with it, so far as can be told before another was tried.
+    pub(super) fn blamed(&self, index: usize, site: &str, blame: Blame) {
+        match blame {
+            Blame::Blocked => {
+                let mut state = self.exits[index].lock();
+                state.blocked += 1;
+                state.block(site, Instant::now(), false);
+            }
+            Blame::Broken => self.broken(index, true),
+            Blame::Doubtful => self.broken(index, false),
         }
     }
 
-    /// It does not work.
-    pub(super) fn broken(&self, index: usize) {
+    /// It was this one's fault, and not the page's: another had what it had not.
+    pub(super) fn confirmed(&self, index: usize, site: &str, blame: Blame) {
+        let mut state = self.exits[index].lock();
+        match blame {
+            Blame::Blocked => state.block(site, Instant::now(), true),
+            Blame::Broken | Blame::Doubtful => state.fail(Instant::now(), true),
+        }
+    }
+
+    /// It does not work, or `sure` is false, and it may be the site.
+    pub(super) fn broken(&self, index: usize, sure: bool) {
         let mut state = self.exits[index].lock();
         state.broken += 1;
-        state.failing = Some(Pause::after(state.failing, Instant::now(), BROKEN));
+        state.fail(Instant::now(), sure);
     }
 
     pub(super) fn name(&self, index: usize) -> &str {
@@ -185,23 +201,25 @@ impl Exits {
             Way::From(address) if matches!(exit.kind, Kind::Prefix(_)) => {
                 (Way::From(address), Some(address.to_string().into()))
             }
-            way if index == 0 => (way, None),
+            way if !self.listed => (way, None),
             way => (way, Some(Arc::clone(&exit.name))),
         }
     }
 
-    /// The way that a route names; none where there is no such egress any more.
-    pub(super) fn resolve(&self, route: &Route) -> Option<Way> {
+    /// The egress that a route names, and how it leaves; none where there is no such egress any more.
+    pub(super) fn resolve(&self, route: &Route) -> Option<(usize, Way)> {
+        let found = |index: usize, way: Way| Some((index, way));
         let Some(name) = &route.egress else {
-            // The first, unless it draws: then nobody knows what was drawn.
-            return self.exits.first().map(|exit| exit.kind.way());
+            // The page was fetched while none was listed.
+            let direct = self.exits.iter().position(|exit| exit.kind == Kind::Direct);
+            return found(direct?, Way::Direct);
         };
-        if let Some(exit) = self.exits.iter().find(|exit| exit.name == *name) {
-            return Some(exit.kind.way());
+        if let Some(index) = self.exits.iter().position(|exit| exit.name == *name) {
+            return found(index, self.exits[index].kind.way());
         }
         let address: Ipv6Addr = name.parse().ok()?;
         let is_ours = |exit: &Exit| matches!(exit.kind, Kind::Prefix(network) if network.contains(&address));
-        self.exits.iter().any(is_ours).then_some(Way::From(IpAddr::V6(address)))
+        found(self.exits.iter().position(is_ours)?, Way::From(IpAddr::V6(address)))
     }
 
     pub(super) fn stats(&self) -> Vec<ExitStats> {
@@ -240,17 +258,23 @@ mod tests {
             exits.give_back(index);
         }
         assert_eq!(taken, [10; 3]);
-        exits.blocked(1, "a");
+        exits.blamed(1, "a", Blame::Blocked);
         for _ in 0..9 {
             let index = exits.take("a", Some(0)).unwrap();
             assert_eq!(index, 2);
             exits.give_back(index);
         }
-        assert!(exits.has_another("a", 0) && exits.has_another("a", 2));
+        // It may have been the page.
+        exits.blamed(2, "a", Blame::Blocked);
+        assert!(exits.has_another("a", 0));
+        exits.confirmed(1, "a", Blame::Blocked);
+        exits.confirmed(2, "a", Blame::Blocked);
+        assert!(!exits.has_another("a", 0) && exits.has_another("a", 2));
+        exits.served(2, "a");
         // Another site knows nothing of it, and where all are blocked, the one that is free first is taken.
         assert_eq!(exits.take("b", Some(0)), Some(1));
-        exits.blocked(0, "a");
-        exits.broken(2);
+        exits.blamed(0, "a", Blame::Blocked);
+        exits.blamed(2, "a", Blame::Broken);
         assert!(!exits.has_another("a", 0));
         assert_eq!(exits.take("a", None), Some(2), "5 s, others a minute");
         exits.served(1, "a");
@@ -258,19 +282,24 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_only_with_new_failures() {
-        let now = Instant::now();
-        let first = Pause::after(None, now, BLOCKED);
-        assert_eq!(first.length, BLOCKED.0);
-        let same = Pause::after(Some(first), now + BLOCKED.0 / 2, BLOCKED);
-        assert_eq!((same.until, same.length), (first.until, first.length));
-        let mut last = first;
-        for expected in [120, 240, 480, 960, 1920, 3600, 3600] {
-            last = Pause::after(Some(last), last.until, BLOCKED);
-            assert_eq!(last.length.as_secs(), expected);
+    fn a_network_alone_is_another_to_itself_and_an_address_is_not() {
+        let alone = Exits::new(vec![Kind::Prefix("2a11:0:1::/64".parse().unwrap())]);
+        assert!(alone.has_another("a", 0) && alone.take("a", Some(0)) == Some(0));
+        let address = exits(&["11.0.0.1"]);
+        assert!(!address.has_another("a", 0) && address.take("a", Some(0)).is_none());
+    }
+
+    #[test]
+    fn the_sites_that_are_remembered_are_bounded_and_the_next_to_end_goes_first() {
+        let exits = exits(&["11.0.0.1", "11.0.0.2"]);
+        exits.confirmed(1, "first", Blame::Blocked);
+        exits.confirmed(1, "first", Blame::Blocked);
+        for site in 0..2 * MAX_SITES {
+            exits.blamed(1, &site.to_string(), Blame::Blocked);
         }
-        let later = last.until + last.length;
-        assert_eq!(Pause::after(Some(last), later, BLOCKED).length, BLOCKED.0);
+        assert_eq!(exits.exits[1].lock().sites.len(), MAX_SITES);
+        exits.confirmed(1, "last", Blame::Blocked);
+        assert!(!exits.has_another("last", 0));
     }
 
     #[test]
@@ -280,8 +309,13 @@ mod tests {
             Exits::new(vec![Kind::Address("11.0.0.1".parse().unwrap()), Kind::Prefix(network), Kind::Direct]);
         for index in 0..3 {
             let (way, egress) = exits.way(index);
-            assert_eq!(exits.resolve(&Route { egress, family: None }), Some(way));
+            assert_eq!(exits.resolve(&Route { egress, family: None }), Some((index, way)));
         }
+        assert_eq!(
+            exits.resolve(&Route::default()),
+            Some((2, Way::Direct)),
+            "of a page before there was a list"
+        );
         let route = |name: &str| Route { egress: Some(name.into()), family: None };
         assert_eq!(exits.resolve(&route("2a11:0:2::1")), None);
         assert_eq!(exits.resolve(&route("gone")), None);

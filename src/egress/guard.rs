@@ -199,7 +199,7 @@ impl Desk {
         }
         *user.lock() = Some(Arc::clone(outing));
         if let Some(family) = *user.family() {
-            outing.connected(family);
+            outing.expect(family);
         }
         outing.serve(&user);
         // It may have been closed in this moment.

@@ -14,6 +14,7 @@ pub mod fuzz;
 mod guard;
 mod outing;
 mod own;
+mod pause;
 mod policy;
 mod pool;
 #[cfg(test)]
@@ -33,8 +34,8 @@ pub use client::{Client, EgressError};
 pub use connector::ConnectError;
 use dial::Dialer;
 pub use exchange::{BodyError, ResponseBody};
-pub use exits::ExitStats;
 use exits::Exits;
+pub use exits::{Blame, ExitStats};
 pub use guard::{Desk, Guard, GuardStats};
 pub use outing::{Denied, Most, Outing};
 pub use policy::{Forbidden, Policy};

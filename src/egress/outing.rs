@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::connector::ConnectError;
-use super::exits::Exits;
+use super::exits::{Blame, Exits};
 use super::guard::User;
 use super::route::{Family, Route, Way};
 
@@ -28,6 +28,8 @@ pub enum Denied {
     Bytes,
     /// The egress does not work.
     Egress,
+    /// The egress does not work, or the site behind it.
+    Doubt,
     /// The site has no address that the egress can reach.
     Family,
 }
@@ -45,10 +47,14 @@ pub struct Outing {
     dials: AtomicU64,
     bytes: AtomicU64,
     family: AtomicU8,
+    /// Whether a connection was made that was not kept by one before it.
+    connected: AtomicBool,
     forbidden: AtomicBool,
     broken: AtomicBool,
+    doubtful: AtomicBool,
     unreachable: AtomicBool,
     closed: AtomicBool,
+    given_back: AtomicBool,
     /// Who has connections of it at present.
     user: Mutex<Weak<User>>,
 }
@@ -66,10 +72,13 @@ impl Outing {
             dials: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             family: AtomicU8::new(NO_FAMILY),
+            connected: AtomicBool::new(false),
             forbidden: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            doubtful: AtomicBool::new(false),
             unreachable: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            given_back: AtomicBool::new(false),
             user: Mutex::default(),
         }
     }
@@ -97,7 +106,9 @@ impl Outing {
             () if self.dials.load(Ordering::Relaxed) > self.most.dials => Some(Denied::Dials),
             () if self.bytes.load(Ordering::Relaxed) > self.most.bytes => Some(Denied::Bytes),
             () if is(&self.broken) => Some(Denied::Egress),
-            () if is(&self.unreachable) => Some(Denied::Family),
+            () if is(&self.doubtful) => Some(Denied::Doubt),
+            // Where something else could be reached, it was no matter of the site's own.
+            () if is(&self.unreachable) && !is(&self.connected) => Some(Denied::Family),
             () => None,
         }
     }
@@ -107,9 +118,11 @@ impl Outing {
         (self.dials.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
-    /// Ends all connections of it, and lets it make no more: who reads from one gets an error at once.
+    /// Ends all connections of it, and lets it make no more: who reads from one gets an error at once. Its egress has no
+    /// more to do with it, even where a worker does not come back from it.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+        self.give_back();
         let user = self.user.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         if let Some(user) = user {
             user.cut(self);
@@ -121,16 +134,24 @@ impl Outing {
         self.exits.served(self.exit, &self.site);
     }
 
-    /// The site does not want this egress. Whether there is another to try.
-    pub fn blocked(&self) -> bool {
-        self.exits.blocked(self.exit, &self.site);
+    /// Something seems to be wrong with the egress. Whether there is another to try.
+    pub fn blamed(&self, blame: Blame) -> bool {
+        self.exits.blamed(self.exit, &self.site, blame);
         self.exits.has_another(&self.site, self.exit)
     }
 
-    /// The egress did not work. Whether there is another to try.
-    pub fn broke(&self) -> bool {
-        self.exits.broken(self.exit);
-        self.exits.has_another(&self.site, self.exit)
+    /// It was the egress: `other` had what it had not.
+    pub fn confirmed(&self, blame: Blame, other: &Self) {
+        // Of a network, one address may be blocked and the others not.
+        if other.exit != self.exit {
+            self.exits.confirmed(self.exit, &self.site, blame);
+        }
+    }
+
+    fn give_back(&self) {
+        if !self.given_back.swap(true, Ordering::Relaxed) {
+            self.exits.give_back(self.exit);
+        }
     }
 
     pub(super) fn exit(&self) -> usize {
@@ -160,6 +181,12 @@ impl Outing {
     }
 
     pub(super) fn connected(&self, family: Family) {
+        self.connected.store(true, Ordering::Relaxed);
+        self.expect(family);
+    }
+
+    /// That of connections which are kept for it.
+    pub(super) fn expect(&self, family: Family) {
         let number = match family {
             Family::V4 => 4,
             Family::V6 => 6,
@@ -171,6 +198,7 @@ impl Outing {
         match error {
             ConnectError::Forbidden(_) => self.forbidden.store(true, Ordering::Relaxed),
             ConnectError::Egress(_) => self.broken.store(true, Ordering::Relaxed),
+            ConnectError::Doubtful(_) => self.doubtful.store(true, Ordering::Relaxed),
             ConnectError::Family => self.unreachable.store(true, Ordering::Relaxed),
             ConnectError::Timeout | ConnectError::Failed(_) => {}
         }
@@ -194,6 +222,6 @@ impl std::fmt::Debug for Outing {
 
 impl Drop for Outing {
     fn drop(&mut self) {
-        self.exits.give_back(self.exit);
+        self.give_back();
     }
 }

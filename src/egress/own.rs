@@ -1,20 +1,26 @@
 //! Addresses of this machine, at this moment. Nothing is sent to find out.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+
+use ipnet::Ipv4Net;
 
 /// Nobody's (RFC 5737).
 const NOBODYS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// Where the kernel lists its routes for v6: 32 hexadecimal digits of a network, its length, ..., flags, device.
 const ROUTES_V6: &str = "/proc/net/ipv6_route";
+/// The same for v4, as a tree.
+const ROUTES_V4: &str = "/proc/net/fib_trie";
 /// A route to this machine itself (RTF_LOCAL, linux/ipv6_route.h).
 const LOCAL: u32 = 0x8000_0000;
 
-/// Whether an address is one of this machine's.
+/// Whether an address is one of this machine's, or that can't be found out.
 pub(super) fn is_own(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_source_of_itself(address) || is_bindable(v4),
-        IpAddr::V6(v6) => is_source_of_itself(address) || is_local_route(v6),
-    }
+    is_source_of_itself(address)
+        || match address {
+            IpAddr::V4(v4) => is_bindable(v4),
+            IpAddr::V6(v6) => is_local_route(v6),
+        }
 }
 
 /// Whether what goes there goes from there, as for the usual address of a device.
@@ -28,21 +34,61 @@ fn is_source_of_itself(address: IpAddr) -> bool {
         socket.connect((address, 443))?;
         socket.local_addr()
     });
-    // Where there is no way to it, a connection will fail, too.
-    from.is_ok_and(|from| from.ip() == address)
+    match from {
+        Ok(from) => from.ip() == address,
+        // Where there is no way to it, a connection will fail, too.
+        Err(error) => is_want(&error),
+    }
 }
 
 /// Whether it can be bound to, as any address of this machine: a device's second one, or one of a network that is routed
-/// to it. With `ip_nonlocal_bind` everything can, so that it says nothing.
+/// to it. With `ip_nonlocal_bind` everything can, so that the kernel's list has to be looked through.
 fn is_bindable(address: Ipv4Addr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok() && UdpSocket::bind((NOBODYS, 0)).is_err()
+    let can_be = |address: Ipv4Addr| match UdpSocket::bind((address, 0)) {
+        Ok(_) => true,
+        Err(error) => is_want(&error),
+    };
+    can_be(address) && (!can_be(NOBODYS) || is_listed(address))
+}
+
+/// Whether it was files or memory that there was too little of.
+fn is_want(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].map(Some).contains(&code)
+}
+
+fn is_listed(address: Ipv4Addr) -> bool {
+    match std::fs::read_to_string(ROUTES_V4) {
+        Ok(tree) => is_in_tree(&tree, address),
+        Err(error) => is_want(&error),
+    }
+}
+
+/// In the kernel's tree, a line with a network comes before those that say what it is.
+fn is_in_tree(tree: &str, address: Ipv4Addr) -> bool {
+    let mut network = None;
+    tree.lines().any(|line| {
+        let line = line.trim_start();
+        if let Some(text) = line.strip_prefix("|-- ") {
+            network = text.parse::<Ipv4Addr>().ok();
+            return false;
+        }
+        let Some(length) = line.strip_suffix(" host LOCAL").and_then(|text| text.strip_prefix('/')) else {
+            return false;
+        };
+        let net =
+            network.zip(length.parse().ok()).and_then(|(network, length)| Ipv4Net::new(network, length).ok());
+        net.is_some_and(|net| net.contains(&address))
+    })
 }
 
 /// The same for v6, where the addresses of such a network can't be bound to without more ado.
 fn is_local_route(address: Ipv6Addr) -> bool {
-    // Without v6 there is no such file, and no connection either.
-    let routes = std::fs::read_to_string(ROUTES_V6).unwrap_or_default();
-    routes.lines().any(|line| holds(line, address).unwrap_or(false))
+    match std::fs::read_to_string(ROUTES_V6) {
+        Ok(routes) => routes.lines().any(|line| holds(line, address).unwrap_or(false)),
+        // Without v6 there is no such file, and no connection either.
+        Err(error) => is_want(&error),
+    }
 }
 
 fn holds(line: &str, address: Ipv6Addr) -> Option<bool> {
@@ -63,6 +109,25 @@ mod tests {
         assert!(is_own("127.0.0.1".parse().unwrap()));
         assert!(!is_own("8.8.8.8".parse().unwrap()));
         assert!(!is_own("2606:4700::1111".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_tree_says_which_networks_are_of_this_machine() {
+        let tree = "Local:
+  +-- 0.0.0.0/0 3 0 5
+     |-- 11.0.0.0
+        /24 link UNICAST
+     |-- 11.0.0.2
+        /32 host LOCAL
+     |-- 12.1.0.0
+        /16 host LOCAL
+     |-- 11.0.0.255
+        /32 link BROADCAST
+";
+        let own = |address: &str| is_in_tree(tree, address.parse().unwrap());
+        assert!(own("11.0.0.2") && own("12.1.0.0") && own("12.1.200.3"));
+        assert!(!own("11.0.0.1") && !own("11.0.0.255") && !own("12.2.0.1"));
+        assert!(is_listed(Ipv4Addr::LOCALHOST) && !is_listed(Ipv4Addr::new(8, 8, 8, 8)));
     }
 
     #[test]

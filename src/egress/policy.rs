@@ -70,7 +70,7 @@ pub struct Policy {
 impl Policy {
     /// `opened`: networks that are let through whatever else is said of them.
     pub fn new(opened: Vec<IpNet>) -> Self {
-        Self { opened }
+        Self { opened: opened.into_iter().map(plain_network).collect() }
     }
 
     /// Judges an address that is about to be connected to.
@@ -108,6 +108,13 @@ fn plain(address: IpAddr) -> IpAddr {
         }
         other => other.to_canonical(),
     }
+}
+
+/// The same of a network, as far as it is one of such addresses.
+fn plain_network(network: IpNet) -> IpNet {
+    let plain = plain(network.addr());
+    let length = network.prefix_len().checked_sub(96).filter(|_| network.addr().is_ipv6() && plain.is_ipv4());
+    length.and_then(|length| IpNet::new(plain, length).ok()).unwrap_or(network)
 }
 
 fn is_open(port: u16) -> bool {
@@ -214,6 +221,11 @@ mod tests {
         }
         for address in ["10.0.0.1", "::1", "fe80::1"] {
             assert_eq!(policy.judge(address.parse().unwrap(), 80), Err(Forbidden), "{address}");
+        }
+        for network in ["::ffff:10.1.0.0/112", "64:ff9b::10.1.0.0/112"] {
+            let policy = Policy::new(vec![network.parse().unwrap()]);
+            assert_eq!(policy.judge("10.1.2.3".parse().unwrap(), 22), Ok(()), "{network}");
+            assert_eq!(policy.judge("10.2.0.1".parse().unwrap(), 80), Err(Forbidden), "{network}");
         }
     }
 

@@ -150,7 +150,7 @@ impl Family {
 /// By which way a page was fetched, and its files are to be: many sites give links to that address alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Route {
-    /// The name of the egress, or the address that was drawn; none for the first of the list.
+    /// The name of the egress, or the address that was drawn; none where no egress was listed.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub egress: Option<Arc<str>>,
     /// The family that a connection to the site had.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::RecvError;
@@ -12,7 +12,10 @@ use super::flight::Announce;
 use super::pool::{Answer, Call, Pending, Priority, Refused};
 use super::quarantine::{self, Job};
 use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, PageUrl, bug, outings, work};
-use crate::egress::Outing;
+use crate::egress::{Blame, Outing};
+
+/// Least time that a second try is worth beginning with.
+const LEAST_LEFT: Duration = Duration::from_secs(2);
 
 impl<S: Send + Sync + 'static> Inner<S> {
     /// What has no parts is known as this, whatever part of it was asked for.
@@ -57,7 +60,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
         self.flights.land(&ask, &announce, outcome);
     }
 
-    /// Extracts by one egress, and once more by another where that one is to blame; nothing where everybody left.
+    /// Extracts by one egress, and once more by another where that one may be to blame; nothing where everybody left.
     async fn tried(
         &self,
         ask: &Ask,
@@ -65,18 +68,41 @@ impl<S: Send + Sync + 'static> Inner<S> {
         priority: Priority,
         deadline: Instant,
     ) -> Option<Outcome<S>> {
-        let mut blamed: Option<Arc<Outing>> = None;
-        loop {
-            let outing = self.egress.outing(ask.page.site(), blamed.as_deref(), self.most);
-            let outing = Arc::new(outing.or_else(|| self.egress.outing(ask.page.site(), None, self.most))?);
-            let outcome = self.once(ask, announce, priority, deadline, &outing).await?;
-            let (outcome, blame) = outings::judged(outcome, &outing);
-            if !blame || blamed.is_some() || Instant::now() >= deadline {
-                return Some(outcome);
-            }
-            tracing::info!(egress = outing.name(), site = ask.page.site(), "tried again by another egress");
-            blamed = Some(outing);
+        let site = ask.page.site();
+        let first = Arc::new(self.egress.outing(site, None, self.most)?);
+        let (outcome, blame) = self.judged(ask, announce, priority, deadline, &first).await?;
+        let Some(blame) = blame else { return Some(outcome) };
+        let in_time = deadline.saturating_duration_since(Instant::now()) > LEAST_LEFT;
+        let second = match first.blamed(blame) && in_time {
+            true => self.egress.outing(site, Some(&first), self.most).map(Arc::new),
+            false => None,
+        };
+        let Some(second) = second else { return Some(outcome) };
+        tracing::info!(egress = first.name(), site, "tried again by another egress");
+        let (again, blame_again) = self.judged(ask, announce, priority, deadline, &second).await?;
+        if let Some(blame) = blame_again {
+            second.blamed(blame);
+        } else if outings::is_of_page(&again) {
+            first.confirmed(blame, &second);
         }
+        // That of the first says more than that the second did not work, or had no time left.
+        Some(match (blame_again, &again) {
+            (None, Ok(_) | Err(ExtractError::Page(_))) => again,
+            _ => outcome,
+        })
+    }
+
+    /// What comes of an egress, and whether that is its fault.
+    async fn judged(
+        &self,
+        ask: &Ask,
+        announce: &Announce<S>,
+        priority: Priority,
+        deadline: Instant,
+        outing: &Arc<Outing>,
+    ) -> Option<(Outcome<S>, Option<Blame>)> {
+        let outcome = self.once(ask, announce, priority, deadline, outing).await?;
+        Some(outings::judged(outcome, outing))
     }
 
     async fn once(

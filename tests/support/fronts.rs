@@ -1,7 +1,7 @@
 //! Proxies that are no good, and a SOCKS5 one that is.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -35,7 +35,12 @@ pub struct Front {
 impl Front {
     /// Listens, unless it is to be dead.
     pub fn start(manner: Manner) -> Front {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(Ipv4Addr::LOCALHOST, manner)
+    }
+
+    /// The same on another address than loopback's.
+    pub fn start_on(address: Ipv4Addr, manner: Manner) -> Front {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let (address, visits) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
         let stopped: Arc<AtomicBool> = Arc::default();

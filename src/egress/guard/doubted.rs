@@ -15,7 +15,7 @@ use super::User;
 const TLS: [u8; 2] = [0x16, 0x15];
 
 /// A connection by way of a proxy, whose word for it that it is a tunnel has to be proved: where TLS is spoken, what
-/// comes first must be that. Otherwise it is held against the proxy, which costs it a pause.
+/// comes first must be that. Otherwise it may be the proxy's fault, or the site's.
 pub(super) struct Doubted {
     stream: TcpStream,
     /// Until it is proved.
@@ -40,7 +40,7 @@ impl AsyncRead for Doubted {
         if let Some(user) = self.user.take() {
             let first = buffer.filled().get(before);
             if !first.is_some_and(|byte| TLS.contains(byte)) {
-                user.refused(&ConnectError::Egress("the proxy's tunnel is none".into()));
+                user.refused(&ConnectError::Doubtful("the proxy's tunnel is none".into()));
             }
         }
         Poll::Ready(read)

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
+use super::super::connector::ConnectError;
 use super::super::proxy_error::ProxyError;
 use super::super::route::Proxy;
 use super::super::socks::Destination;
@@ -46,7 +47,8 @@ pub(super) async fn run(
         let mut sender = sender.lock().await;
         let answer = pass_on(&mut sender, request, &authority, proxy).await?;
         if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            user.refused(&ProxyError::Credentials.into());
+            // A site can say so, too.
+            user.refused(&ConnectError::Doubtful(ProxyError::Credentials.into()));
             return Ok(plain(StatusCode::BAD_GATEWAY));
         }
         Ok(answer)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use url::Host;
 
 use super::super::connector::ConnectError;
 use super::super::dial::pass;
@@ -31,7 +32,7 @@ enum Opened {
     /// To the site.
     Site(TcpStream),
     /// To a proxy that has been asked for nothing yet: what the client says first tells how it is to be asked.
-    Proxy(TcpStream, Arc<Proxy>),
+    Proxy(TcpStream, Arc<Proxy>, Destination),
 }
 
 /// Serves a client to its end, or until it is cut off.
@@ -65,11 +66,11 @@ pub(super) async fn run(
     let work = async {
         match upstream {
             Opened::Site(site) => {
-                let proxied = matches!(user.way, Way::Proxy(_)) && destination.port == HTTPS;
-                let doubt = proxied.then(|| Arc::clone(&user));
-                pump(client, Doubted::new(site, doubt)).await
+                let proxied = matches!(user.way, Way::Proxy(_));
+                let doubt = proxied && client.first().await? == Some(TLS_HANDSHAKE);
+                pump(client, Doubted::new(site, doubt.then(|| Arc::clone(&user)))).await
             }
-            Opened::Proxy(tcp, proxy) => through(client, tcp, &proxy, &destination, &user).await,
+            Opened::Proxy(tcp, proxy, to) => through(client, tcp, &proxy, &to, &user).await,
         }
     };
     let idle = async {
@@ -99,11 +100,7 @@ async fn open(
         return Err(ConnectError::failed("the extraction may not have more connections"));
     }
     let opened = tokio::time::timeout(shared.timeout, connect(&user.way, to, shared)).await;
-    let opened = opened.unwrap_or(Err(match &user.way {
-        // Of whatever is in it: there is nothing else to hold against a proxy that never answers.
-        Way::Proxy(_) => ConnectError::Egress("no answer in time".into()),
-        _ => ConnectError::Timeout,
-    }));
+    let opened = opened.unwrap_or_else(|late| Err(ConnectError::late(&user.way, late)));
     match &opened {
         Ok(Opened::Site(site)) if !matches!(user.way, Way::Proxy(_)) => {
             if let Ok(peer) = site.peer_addr() {
@@ -121,7 +118,10 @@ async fn connect(way: &Way, to: &Destination, shared: &Shared) -> Result<Opened,
     match way {
         Way::Proxy(proxy) if dialer.forwards(way) && to.port != HTTPS => {
             dialer.admit(way, &to.host, to.port)?;
-            Ok(Opened::Proxy(dialer.reach(proxy).await?, Arc::clone(proxy)))
+            // As it was judged: a proxy may read another spelling as another address.
+            let host = Host::parse(&to.host).map_err(ConnectError::failed)?.to_string();
+            let to = Destination { host, port: to.port };
+            Ok(Opened::Proxy(dialer.reach(proxy).await?, Arc::clone(proxy), to))
         }
         _ => Ok(Opened::Site(dialer.dial(way, None, &to.host, to.port).await?)),
     }
@@ -133,7 +133,7 @@ fn told(error: &ConnectError) -> Reply {
         ConnectError::Forbidden(_) => Reply::NotAllowed,
         ConnectError::Timeout => Reply::TimedOut,
         ConnectError::Family => Reply::HostUnreachable,
-        ConnectError::Egress(_) => Reply::Failed,
+        ConnectError::Egress(_) | ConnectError::Doubtful(_) => Reply::Failed,
         ConnectError::Failed(source) => match source.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Reply::Refused,
             _ => Reply::HostUnreachable,
@@ -159,7 +159,7 @@ async fn through(
         None => Ok(()),
         Some(TLS_HANDSHAKE) => {
             let asked = tokio::time::timeout(HELLO, pass(proxy, &mut tcp, to)).await;
-            let asked = asked.unwrap_or_else(|late| Err(ConnectError::Egress(late.into())));
+            let asked = asked.unwrap_or_else(|late| Err(ConnectError::Doubtful(late.into())));
             if let Err(error) = asked {
                 user.refused(&error);
                 return Err(io::Error::other(error));
