@@ -143,7 +143,7 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
     def _create_instance(self, cookiejar: Any = None) -> Any:
         # The proxy is set with each request (yt-dlp's `_send`). libcurl reads no_proxy by itself, and without a proxy
         # http_proxy; an empty string switches that off.
-        options = {CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
+        options: dict[CurlOpt, Any] = {CurlOpt.NOPROXY: "", CurlOpt.CAPATH: trust.FOLDER}
         # By default it follows a redirect to ftp.
         options |= {CurlOpt.PROTOCOLS_STR: "http,https", CurlOpt.REDIR_PROTOCOLS_STR: "http,https"}
         # It looks for a TLS session by the site's name alone: one taken up again by another way out would tell the site
