@@ -110,6 +110,8 @@ class Ydl(YoutubeDL):
         """End the job: let others have what only one may."""
         self._keeper.over()
         self._ies_instances.clear()
+        for handler in self._request_director.handlers.values():
+            handler.end()
 
     def add_default_info_extractors(self) -> None:
         """Take every extractor that this process may run."""

@@ -5,6 +5,7 @@ nothing. They trust the one bundle of roots (trust.py). None of them waits past 
 limits (limits.py), and what they keep from one job to the next is connections alone, for jobs with the same proxy.
 """
 
+import contextlib
 import ssl
 import time
 from typing import Any
@@ -42,6 +43,9 @@ class _Kept:
             if made_for["cookiejar"] is not self.cookiejar:  # type: ignore[attr-defined]
                 instances.remove((made_for, instance))
                 self._close_instance(instance)  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """End the job."""
 
     def send(self, request: Any) -> Any:
         """As yt-dlp's; raises OutOfMemoryError in place of MemoryError."""
@@ -117,10 +121,24 @@ class RequestsRH(_Kept, _requests.RequestsRH):
 class WebsocketsRH(_Kept, _websockets.WebsocketsRH):
     """For wss: pages."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._open: list[Any] = []
+
     def _send(self, request: Any) -> Any:
         websocket = super()._send(request)
         websocket.page, websocket.deadline = self.meter.page(), self.deadline
+        self._open.append(websocket)
         return websocket
+
+    def end(self) -> None:
+        """Close what was opened: one that an exception has left is in a cycle with it, and waits for the collector."""
+        while self._open:
+            with contextlib.suppress(Exception):
+                websocket = self._open.pop()
+                websocket.close()
+                # Which may have left it to the thread that reads.
+                websocket._ws.close_socket()
 
 
 class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
