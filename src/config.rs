@@ -2,6 +2,7 @@
 //!
 //! Every bad value is reported at once; none is replaced by its default in silence.
 
+mod admission;
 mod command;
 mod confined;
 mod error;
@@ -25,7 +26,7 @@ pub use command::{Task, command, task};
 pub use confined::confined;
 use error::Origin;
 pub use error::{ConfigError, Problem};
-use table::{LATER, Later, Setting, TABLE};
+use table::{Setting, TABLE};
 
 /// Where the bundled runtime's trust roots are, below the Python folder.
 const CERTIFI: &str = "runtime/lib/python3.11/site-packages/certifi/cacert.pem";
@@ -61,6 +62,8 @@ pub struct Settings {
     pub log: telemetry::Settings,
     /// The server.
     pub server: server::Settings,
+    /// Who may come in.
+    pub admission: crate::admission::Settings,
     /// The HTTP interface.
     pub api: api::Settings,
     /// Extraction.
@@ -83,7 +86,6 @@ pub fn load(flags: &ArgMatches, env: &dyn Env) -> Result<Settings, ConfigError> 
     };
     let mut reader = Reader { flags, env, file, problems: Vec::new() };
     reader.refuse_unreadable();
-    reader.refuse_later(&mut warnings);
     let settings = reader.settings(&mut warnings);
     match reader.problems.is_empty() {
         true => Ok(Settings { warnings, ..settings }),
@@ -95,9 +97,7 @@ type FileSettings = (BTreeMap<String, String>, Vec<String>);
 
 fn read_file(path: &Path) -> Result<FileSettings, ConfigError> {
     let values = file::read(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
-    let known = |name: &str| {
-        TABLE.iter().any(|setting| setting.name == name) || LATER.iter().any(|later| later.name == name)
-    };
+    let known = |name: &str| TABLE.iter().any(|setting| setting.name == name);
     let unknown = values.keys().filter(|name| !known(name));
     let warnings = unknown.map(|name| format!("{}: unknown setting {name}", path.display())).collect();
     Ok((values, warnings))
@@ -154,6 +154,7 @@ impl Reader<'_> {
 
     fn settings(&mut self, warnings: &mut Vec<String>) -> Settings {
         let exits = self.exits();
+        let entry = self.admission();
         let ca_file = self.optional("CA_FILE", values::pem_file);
         let pyenv = self.pyenv(warnings);
         let port: u16 = self.value("PORT", values::number(0, u16::MAX));
@@ -188,9 +189,14 @@ impl Reader<'_> {
                     trusted_proxies: self.optional("TRUSTED_PROXIES", values::networks).unwrap_or_default(),
                 },
                 origins: self.value("CORS_ORIGINS", values::origins),
+                closed: self.value("ENDPOINTS", admission::closed),
                 rendered_bytes: cache.bytes / 4,
             },
             extract: extract::Settings {
+                sites: entry.sites.as_ref().map(|sites| extract::AllowedSites {
+                    extractors: sites.extractors().map(str::to_owned).collect(),
+                    hosts: sites.hosts().map(str::to_owned).collect(),
+                }),
                 max_workers: self.value("MAX_WORKERS", values::number(1, 1000)),
                 max_queue: self.value("MAX_QUEUE", values::number(0, 100_000)),
                 timeout: self.value("YTDLP_TIMEOUT", values::seconds(1, 3600)),
@@ -224,6 +230,7 @@ impl Reader<'_> {
                 // Last: what is still missing is made only if there will be a start.
                 keys: self.keys(warnings),
             },
+            admission: entry,
             warnings: Vec::new(),
         }
     }
@@ -244,20 +251,6 @@ impl Reader<'_> {
         for setting in TABLE {
             if self.env.var_os(setting.name).is_some_and(|value| value.into_string().is_err()) {
                 self.problem(setting, Origin::Environment, "it is not valid UTF-8");
-            }
-        }
-    }
-
-    /// Settings that are promised but not yet there: one that guards something must not be ignored.
-    fn refuse_later(&mut self, warnings: &mut Vec<String>) {
-        for Later { name, guards } in LATER {
-            let Some((_, origin)) = self.raw(name) else { continue };
-            if *guards {
-                let what =
-                    "this version does not have it yet, and starting without it would be unsafe".into();
-                self.problems.push(Problem { name, origin, what, example: "" });
-            } else {
-                warnings.push(format!("{name}: this version does not have it yet"));
             }
         }
     }

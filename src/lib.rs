@@ -12,6 +12,7 @@
 //! Calls go one way: `main → server → api → {extract, relay, ticket} → egress`. Rooms do not read the
 //! environment; [`config`] does, and `main` hands each room its settings.
 
+pub mod admission;
 pub mod api;
 pub mod config;
 pub mod confine;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sluice::admission::{self, Admission};
 use sluice::api::{self, Api, ExtractRequest, Layout, Tokens};
 use sluice::config::{self, ProcessEnv, Settings, Task};
 use sluice::egress::Egress;
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
         let ended = quarantine::obey().inspect_err(|error| complain(error));
         python::exit(u8::from(ended.is_err()));
     }
+    if let Task::Keygen(name) = &task {
+        return keygen(name);
+    }
     let settings = match config::load(&flags, &ProcessEnv) {
         Ok(settings) => settings,
         Err(error) => {
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
         tracing::warn!("{warning}");
     }
     let ended = match task {
-        Task::Serve | Task::Quarantine => {
+        Task::Serve | Task::Quarantine | Task::Keygen(_) => {
             in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}"))
         }
         Task::Extract(asked) => in_runtime(print(settings, asked)).inspect_err(|error| complain(error)),
@@ -71,6 +75,21 @@ fn in_runtime(work: impl Future<Output = Result<(), BoxError>>) -> Result<(), Bo
 /// Where standard error is closed, the exit code has to do.
 fn complain(error: &dyn Display) {
     let _ = writeln!(std::io::stderr(), "sluice: {error}");
+}
+
+/// A new key: both halves, and which is whose.
+fn keygen(name: &str) -> ExitCode {
+    let printed = admission::new_key(name).map_err(BoxError::from).and_then(|(key, line)| {
+        writeln!(std::io::stdout(), "for {name}:           {key}\nfor API_KEYS_FILE: {line}")?;
+        Ok(())
+    });
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(USAGE)
+        }
+    }
 }
 
 async fn serve(mut settings: Settings) -> Result<(), BoxError> {
@@ -106,6 +125,8 @@ async fn print(mut settings: Settings, asked: ExtractRequest) -> Result<(), BoxE
 /// Puts the rooms together. Blocks this thread, which has nothing else to do yet, until yt-dlp is imported.
 fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
     let metrics = Arc::new(Metrics::default());
+    let admission = Arc::new(Admission::new(&settings.admission)?);
+    admission.keep_tidy();
     let egress = Egress::new(&settings.egress)?;
     let client = egress.client().clone();
     let sealer = Arc::new(Sealer::new(&settings.tickets)?);
@@ -114,7 +135,7 @@ fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
     let Versions { python, yt_dlp, extractors } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
     let relay = Relay::new(client, settings.relay.clone(), Arc::clone(&metrics), renewed_by(&extractor));
-    Ok(Arc::new(Api::new(extractor, sealer, relay, metrics, settings.api.clone())))
+    Ok(Arc::new(Api::new(admission, extractor, sealer, relay, metrics, settings.api.clone())))
 }
 
 /// Lets the relay have links renewed without knowing the extractor.

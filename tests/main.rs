@@ -11,6 +11,7 @@
 )]
 
 mod addresses;
+mod admission;
 mod bad_input;
 mod clients;
 mod command;

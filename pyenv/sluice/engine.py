@@ -10,7 +10,7 @@ from yt_dlp.extractor import get_info_extractor
 from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 from yt_dlp.utils import UnsupportedError
 
-from sluice import extractors, handlers, javascript
+from sluice import extractors, handlers, javascript, sites
 from sluice.cookies import ReadOnlyJar
 from sluice.handoff import HandOff
 from sluice.limits import Limits, Meter
@@ -135,6 +135,8 @@ class Ydl(YoutubeDL):
         ie_key = ie_key or extractors.index().find(url).ie_key()
         if ie_key == "UnsupportedURL" and extractors.needs_quarantine("Generic"):
             ie_key = "Generic"
+        if ie_key != "UnsupportedURL":
+            sites.check(ie_key, url)
         if extractors.needs_quarantine(ie_key) and url.startswith(("http://", "https://")):
             raise HandOff
         if ie_key not in self._ies:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import breaking, engine, extractors, handoff, javascript, large, manifests, trust, walls
+from sluice import breaking, engine, extractors, handoff, javascript, large, manifests, sites, trust, walls
 from sluice.breaking import LockHeldError, breakable
 from sluice.cookies import CookieFile
 from sluice.engine import Job, Settings, Ydl
@@ -40,10 +40,11 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     Takes {"guard": "127.0.0.1:PORT"|null, to which alone Python may connect, "ca_file": str|null, "cookies_path":
     str|null, "socket_timeout": seconds, "any_host"?: whether extractors that take pages of any host may run here,
     "limits"?: {"page_bytes": n, ...} (see `Limits`), "javascript"?: what fields `javascript.Runtime` has, or null,
-    "named_bytes"?: of the largest page of a named site that is for this process, "jobs_only"?: whether what Python may
-    do is narrowed within jobs alone (walls.py), for tests that share the process}, and what runs a script; returns
-    {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors": n}. Raises ValueError, with a sentence for the operator,
-    when the CA file can't be used. Output streams of Python go nowhere afterwards.
+    "named_bytes"?: of the largest page of a named site that is for this process, "sites"?: those that may be asked
+    (see `sites.install`), "jobs_only"?: whether what Python may do is narrowed within jobs alone (walls.py), for tests
+    that share the process}, and what runs a script; returns {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors":
+    n}. Raises ValueError, with a sentence for the operator, when the CA file can't be used. Output streams of Python go
+    nowhere afterwards.
     """
     global _state
     config = json.loads(config_json)
@@ -55,6 +56,7 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     breaking.install()
     large.install(config.get("named_bytes"))
     javascript.install(config.get("javascript"), run_script)
+    sites.install(config.get("sites"))
     sys.setrecursionlimit(limits.depth)
     # The zygote of an `any_host` process is forked by Rust.
     walls.install(config.get("guard"), config.get("any_host", False), not config.get("jobs_only", False))

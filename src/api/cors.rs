@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::body::{self, Body};
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Retry-After, X-Filename, X-Request-Id",
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, RateLimit, RateLimit-Policy, \
+     Retry-After, X-Filename, X-Request-Id",
 );
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Range, \

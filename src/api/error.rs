@@ -4,7 +4,7 @@
 
 mod convert;
 
-use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -53,6 +53,10 @@ codes! {
     UnsupportedUrl = "unsupported_url", 400, "The URL is not supported";
     /// The policy forbids the address.
     BlockedAddress = "blocked_address", 403, "The address is not allowed";
+    /// A key is required, or another one.
+    Unauthorized = "unauthorized", 401, "A key is required";
+    /// The client has had what it may for now.
+    RateLimited = "rate_limited", 429, "Too much for one client";
     /// The token is forged or damaged.
     InvalidToken = "invalid_token", 400, "The token is not valid";
     /// The token is too old.
@@ -200,6 +204,10 @@ impl ApiError {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.code == Code::Unauthorized {
+            // RFC 9110 §15.5.2, RFC 6750 §3.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluice\""));
         }
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));

@@ -3,6 +3,7 @@
 mod asked;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -14,7 +15,9 @@ use super::body::{self, Body};
 use super::error::{ApiError, Code};
 use super::rendered::Shape;
 use super::tickets::{StreamLink, Tickets};
+use super::visit::Visit;
 use super::{Api, request};
+use crate::admission::Caller;
 use crate::extract::{Entry, Format, FormatInfo, Found, Kind, Metadata};
 use crate::ticket::Item;
 
@@ -80,28 +83,44 @@ struct ExtractionView<'a> {
 }
 
 impl Api {
-    pub(super) async fn extract<B>(&self, request: Request<B>) -> Result<Response<Body>, ApiError>
+    pub(super) async fn extract<B>(
+        &self,
+        request: Request<B>,
+        visit: &Visit,
+    ) -> Result<Response<Body>, ApiError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
+        let caller = self.admitted(&request, visit)?;
         let base_url = self.settings.links.base_url(&request);
         let asked = match *request.method() {
             Method::POST => request::json(request).await?,
             _ => ExtractRequest::of_query(&request)?,
         };
-        Ok(json_response(self.describe(&asked, &base_url, Layout::Line).await?))
+        Ok(json_response(self.described(&asked, &base_url, Layout::Line, (visit, &caller)).await?))
     }
 
-    /// An `Extraction` as JSON, with links that begin with `base_url`.
+    /// An `Extraction` as JSON, with links that begin with `base_url`, for somebody at this very machine.
     pub async fn describe(
         &self,
         asked: &ExtractRequest,
         base_url: &str,
         layout: Layout,
     ) -> Result<Bytes, ApiError> {
+        let visit = Visit::local(Arc::clone(&self.metrics));
+        self.described(asked, base_url, layout, (&visit, &Caller::here())).await
+    }
+
+    async fn described(
+        &self,
+        asked: &ExtractRequest,
+        base_url: &str,
+        layout: Layout,
+        (visit, caller): (&Visit, &Caller),
+    ) -> Result<Bytes, ApiError> {
         let template = asked.template()?;
         let (ask, fresh) = asked.ask(self.extractor.max_entries())?;
-        let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
+        let Found { extracted, cached } = self.found(visit, caller, &ask, fresh).await?;
         let chosen = match asked.format.as_deref().filter(|selector| !selector.is_empty()) {
             Some(_) if extracted.extraction.is_playlist() => return Err(no_file_but_entries()),
             Some(selector) => Some(self.extractor.select(&extracted.extraction, selector).await?),

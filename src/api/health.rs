@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Response};
 use serde_json::{Value, json};
 
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
-use super::{Api, extract, links};
+use super::{Api, extract};
 use crate::egress::ExitStats;
 use crate::extract::Limit;
 use crate::telemetry::{self, EgressSample, GuardSample, QuarantineSample, Sample};
@@ -18,9 +18,9 @@ const METRICS_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 impl Api {
-    /// Strangers learn that the process serves; who asks from this host learns more.
-    pub(super) fn health<B>(&self, request: &Request<B>) -> Response<Body> {
-        if !links::is_local(request) {
+    /// Strangers learn that the process serves; who is trusted learns more.
+    pub(super) fn health(&self, is_trusted: bool) -> Response<Body> {
+        if !is_trusted {
             return plain_json(json!({"status": "ok"}).to_string());
         }
         let stats = self.extractor.stats();

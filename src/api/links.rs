@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::client::ClientConnection;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -65,9 +65,9 @@ impl LinkSettings {
     }
 }
 
-/// What proxies add, and browsers for pages of other origins.
-const NOT_LOCAL: [HeaderName; 7] =
-    [FORWARDED, ORIGIN, VIA, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP];
+/// What proxies add.
+pub(super) const FORWARDING: [HeaderName; 6] =
+    [FORWARDED, VIA, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP];
 
 /// Whether a request comes from this very host, as far as can be told: not through a proxy on it, not for a page
 /// of another origin in a browser on it, and not by a name that somebody else points here.
@@ -75,7 +75,9 @@ pub(super) fn is_local<B>(request: &Request<B>) -> bool {
     let Some(connection) = request.extensions().get::<ClientConnection>() else { return false };
     let headers = request.headers();
     connection.peer.ip().to_canonical().is_loopback()
-        && !NOT_LOCAL.iter().any(|name| headers.contains_key(name))
+        && !FORWARDING.iter().any(|name| headers.contains_key(name))
+        // Of browsers, for pages of other origins.
+        && !headers.contains_key(ORIGIN)
         && headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback_name))
 }
 

@@ -9,11 +9,14 @@ mod filename;
 mod health;
 mod links;
 mod openapi;
+mod origin;
+mod rate;
 mod rendered;
 mod request;
 mod stream;
 mod tickets;
 mod tiktok;
+mod visit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,8 +25,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
+use hyper::body::Body as _;
 use tracing::Instrument;
 
+use crate::admission::Admission;
 use crate::extract::Extractor;
 use crate::relay::Relay;
 use crate::telemetry::Metrics;
@@ -36,6 +41,7 @@ pub use extract::{ExtractRequest, Layout};
 pub use links::LinkSettings;
 use rendered::Rendered;
 pub use tickets::{Tokens, sealed_by};
+use visit::Visit;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,8 +52,21 @@ pub struct Settings {
     pub links: LinkSettings,
     /// Origins whose pages may read answers.
     pub origins: Origins,
+    /// What is not answered, as if there were no such thing.
+    pub closed: Vec<Door>,
     /// Most bytes of answers that are kept for those who ask for the same page.
     pub rendered_bytes: u64,
+}
+
+/// What an operator may close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// `/extract`.
+    Extract,
+    /// `/tiktok`.
+    Tiktok,
+    /// `/stream?url=`.
+    StreamUrl,
 }
 
 /// What answers at a path.
@@ -91,6 +110,7 @@ impl Route {
 
 /// The application behind the server.
 pub struct Api {
+    admission: Arc<Admission>,
     extractor: Arc<Extractor<Tokens>>,
     sealer: Arc<Sealer>,
     relay: Relay,
@@ -107,6 +127,7 @@ pub struct Api {
 impl Api {
     /// Puts the leaves together.
     pub fn new(
+        admission: Arc<Admission>,
         extractor: Arc<Extractor<Tokens>>,
         sealer: Arc<Sealer>,
         relay: Relay,
@@ -114,6 +135,7 @@ impl Api {
         settings: Settings,
     ) -> Self {
         Self {
+            admission,
             description: openapi::described(extractor.max_entries()),
             extractor,
             sealer,
@@ -152,44 +174,58 @@ impl Api {
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
-        let started = Instant::now();
         let id = self.ids.next();
         let method = request.method().clone();
         let route = Route::find(request.uri().path());
         let path = route.map_or("(unknown)", |route| route.path);
         let origin = request.headers().get(ORIGIN).cloned();
         let span = tracing::info_span!("request", id, %method, path);
-        let mut response = async {
-            let result = self.route(route, request).await;
-            let code = result.as_ref().err().map(|error| error.code.as_str());
-            let seed = route.is_some_and(|route| route.endpoint == Endpoint::Tiktok);
-            let response = result.unwrap_or_else(|error| match seed {
-                true => error.with_id(&id).into_seed(),
-                false => error.with_id(&id).into_problem(),
-            });
-            let status = response.status().as_u16();
-            self.metrics.request(path, status);
-            let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(status, code, millis, "answered");
-            response
+        let client = self.settings.links.origin(&request);
+        let visit = Visit::new(client, span.clone(), Arc::clone(&self.metrics));
+        let result = self.route(route, request, &visit).instrument(span).await;
+        let code = result.as_ref().err().map(|error| error.code.as_str());
+        let seed = route.is_some_and(|route| route.endpoint == Endpoint::Tiktok);
+        let mut response = result.unwrap_or_else(|error| match seed {
+            true => error.with_id(&id).into_seed(),
+            false => error.with_id(&id).into_problem(),
+        });
+        let status = response.status().as_u16();
+        self.metrics.request(path, status);
+        visit.answered(status, code);
+        // A stream counts its bytes as they go.
+        if method != Method::HEAD && !visit.is_streaming() {
+            visit.sent(response.body().size_hint().exact().unwrap_or(0));
         }
-        .instrument(span)
-        .await;
-        self.settings.origins.allow(origin.as_ref(), response.headers_mut());
+        let headers = response.headers_mut();
+        if let Some(allowance) = visit.allowance() {
+            rate::tell(allowance, headers);
+        }
+        self.settings.origins.allow(origin.as_ref(), headers);
         if let Ok(id) = HeaderValue::try_from(id) {
-            response.headers_mut().insert(X_REQUEST_ID, id);
+            headers.insert(X_REQUEST_ID, id);
         }
         response
     }
 
-    async fn route<B>(&self, route: Option<&Route>, request: Request<B>) -> Result<Response<Body>, ApiError>
+    async fn route<B>(
+        &self,
+        route: Option<&Route>,
+        request: Request<B>,
+        visit: &Visit,
+    ) -> Result<Response<Body>, ApiError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
         request::check_head(&request)?;
         let route = route.ok_or_else(ApiError::no_route)?;
-        if route.endpoint == Endpoint::Metrics && !links::is_local(&request) {
+        let is_closed = match route.endpoint {
             // To strangers, with whatever method, there is no such path.
+            Endpoint::Metrics => !self.is_trusted(&request, visit),
+            Endpoint::Extract => self.settings.closed.contains(&Door::Extract),
+            Endpoint::Tiktok => self.settings.closed.contains(&Door::Tiktok),
+            _ => false,
+        };
+        if is_closed {
             return Err(ApiError::no_route());
         }
         if request.method() == Method::OPTIONS {
@@ -199,14 +235,21 @@ impl Api {
             return Err(ApiError::method_not_allowed(route.methods));
         }
         match route.endpoint {
-            Endpoint::Extract => self.extract(request).await,
-            Endpoint::Tiktok => self.tiktok(request).await,
-            Endpoint::Stream => self.stream(request).await,
-            Endpoint::Health => Ok(self.health(&request)),
+            Endpoint::Extract => self.extract(request, visit).await,
+            Endpoint::Tiktok => self.tiktok(request, visit).await,
+            Endpoint::Stream => self.stream(request, visit).await,
+            Endpoint::Health => Ok(self.health(self.is_trusted(&request, visit))),
             Endpoint::Ready => self.ready(),
             Endpoint::Metrics => self.metrics(),
             Endpoint::OpenApi => Ok(openapi::answer(&self.description)),
         }
+    }
+}
+
+impl Api {
+    /// Whether who asks may know how the server fares: somebody at this very machine, or with a key.
+    fn is_trusted<B>(&self, request: &Request<B>, visit: &Visit) -> bool {
+        links::is_local(request) || self.caller(request, visit).is_ok_and(|caller| caller.key.is_some())
     }
 }
 

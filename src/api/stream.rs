@@ -17,41 +17,64 @@ use super::error::{ApiError, Code};
 use super::extract::{is_set, no_file_but_entries, page};
 use super::filename::Template;
 use super::request::parameter;
-use super::{Api, filename, tickets};
-use crate::extract::{Ask, PageUrl};
+use super::visit::Visit;
+use super::{Api, Door, filename, tickets};
+use crate::admission::{Caller, StreamPass};
+use crate::extract::{Ask, Asker, PageUrl};
 use crate::relay::{Broken, Opened, Origin, Sent, StreamBody, Wanted};
 use crate::ticket::{Item, Ticket};
 
 const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
 
 impl Api {
-    pub(super) async fn stream<B>(&self, request: Request<B>) -> Result<Response<Body>, ApiError> {
+    pub(super) async fn stream<B>(
+        &self,
+        request: Request<B>,
+        visit: &Visit,
+    ) -> Result<Response<Body>, ApiError> {
         if self.is_draining() {
             return Err(ApiError::new(Code::Draining, "the server is shutting down"));
         }
         let template = parameter(&request, "filename").as_deref().map(Template::parse).transpose()?;
         let template = template.as_ref();
-        let (origin, name) = match parameter(&request, "data") {
-            Some(token) => self.behind_token(&token, template).await?,
+        let token = parameter(&request, "data");
+        let caller = match &token {
+            // It is the permission itself; a key says only whose limits count.
+            Some(_) => self.holder(&request, visit),
+            None => self.admitted(&request, visit)?,
+        };
+        // Before there is work for what will not be served.
+        let pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
+        let (origin, name) = match token {
+            Some(token) => self.behind_token(&token, template, (visit, &caller)).await?,
             None => {
                 let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
+                if self.settings.closed.contains(&Door::StreamUrl) {
+                    return Err(ApiError::new(Code::RouteNotFound, "no streams by page address here"));
+                }
                 let fresh = parameter(&request, "fresh").is_some_and(|text| is_set(&text));
                 let ask = self.extractor.whole(page(Some(&url))?);
-                self.behind_page(&ask, fresh, parameter(&request, "format"), template).await?
+                let selector = parameter(&request, "format");
+                self.behind_page(&ask, fresh, selector, template, (visit, &caller)).await?
             }
         };
+        visit.leaves_by(origin.link.route.egress.as_ref());
         let wanted = Wanted::of(request.method() == Method::HEAD, request.headers());
         let opened = self.relay.open(origin, &wanted).await?;
         let inline = parameter(&request, "inline").is_some_and(|value| value == "1");
-        Ok(respond(&request, opened, &name, inline))
+        Ok(respond(&request, opened, &name, inline, Passage { visit: visit.clone(), pass }))
     }
 
     async fn behind_token(
         &self,
         token: &str,
         template: Option<&Template>,
+        (visit, caller): (&Visit, &Caller),
     ) -> Result<(Origin, String), ApiError> {
+        visit.shows(token);
         let Ticket { page, item, filename, link } = self.sealer.open(token)?;
+        let parsed = PageUrl::parse(&page)?;
+        visit.about(&parsed);
         let (filename, of_page) = match template {
             Some(template) if template.has_fields() => (filename, Some(template)),
             Some(literal) => (tickets::renamed(&item, &filename, literal), None),
@@ -61,8 +84,9 @@ impl Api {
             return Ok((Origin { page, item, link }, filename));
         }
         // The link did not fit into the token, or the name asks for what only the page says: have it again.
-        let ask = self.extractor.whole(PageUrl::parse(&page)?);
-        let found = self.extractor.extract(&ask, false).await?;
+        let ask = self.extractor.whole(parsed);
+        let asker = Asker(self.admission.number(caller));
+        let found = self.extractor.extract(&ask, false, asker).await?;
         let extraction = &found.extracted.extraction;
         let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;
         let filename = match of_page {
@@ -78,8 +102,9 @@ impl Api {
         fresh: bool,
         selector: Option<String>,
         template: Option<&Template>,
+        (visit, caller): (&Visit, &Caller),
     ) -> Result<(Origin, String), ApiError> {
-        let found = self.extractor.extract(ask, fresh).await?;
+        let found = self.found(visit, caller, ask, fresh).await?;
         let extraction = &found.extracted.extraction;
         if extraction.is_playlist() {
             return Err(no_file_but_entries());
@@ -109,7 +134,13 @@ fn not_there(detail: impl Into<String>) -> ApiError {
     ApiError::new(Code::FormatUnavailable, detail)
 }
 
-fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) -> Response<Body> {
+fn respond<B>(
+    request: &Request<B>,
+    opened: Opened,
+    name: &str,
+    inline: bool,
+    passage: Passage,
+) -> Response<Body> {
     let mut response = Response::new(body::empty());
     *response.status_mut() = match &opened.sent {
         Sent::Whole => StatusCode::OK,
@@ -139,7 +170,8 @@ fn respond<B>(request: &Request<B>, opened: Opened, name: &str, inline: bool) ->
             outlet.arm();
         }
         outlet.stream(true);
-        *response.body_mut() = body::stream(Outgoing { stream, outlet });
+        passage.visit.streams();
+        *response.body_mut() = body::stream(Outgoing { stream, outlet, passage });
     }
     response
 }
@@ -167,10 +199,17 @@ fn describe(opened: &Opened, headers: &mut HeaderMap) {
     }
 }
 
+/// What a stream leaves behind: its line in the log, and what its client has had.
+struct Passage {
+    visit: Visit,
+    pass: StreamPass,
+}
+
 /// A stream that tells its outlet how it goes on.
 struct Outgoing {
     stream: StreamBody,
     outlet: Outlet,
+    passage: Passage,
 }
 
 impl hyper::body::Body for Outgoing {
@@ -182,6 +221,11 @@ impl hyper::body::Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let frame = Pin::new(&mut self.stream).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            self.passage.visit.sent(bytes);
+            self.passage.pass.spend(bytes);
+        }
         // hyper does not ask for the end of a body whose length it knows.
         let ended = matches!(frame, Poll::Ready(None)) || self.stream.size_hint().exact() == Some(0);
         if ended {
@@ -208,6 +252,7 @@ impl hyper::body::Body for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
+        self.passage.visit.resumed(self.stream.resumes());
         self.outlet.stream(false);
         self.outlet.expect_more(false);
     }

@@ -13,6 +13,7 @@ use super::error::{ApiError, Code};
 use super::extract::{ExtractRequest, body, json_response};
 use super::rendered::Shape;
 use super::tickets::{StreamLink, Tickets};
+use super::visit::Visit;
 use super::{Api, request};
 use crate::extract::{Extraction, Format, Found};
 use crate::ticket::{AvatarSize, Item};
@@ -21,10 +22,15 @@ use crate::ticket::{AvatarSize, Item};
 const DOMAINS: [&str; 4] = ["tiktok.com", "tiktokv.com", "douyin.com", "iesdouyin.com"];
 
 impl Api {
-    pub(super) async fn tiktok<B>(&self, request: Request<B>) -> Result<Response<Body>, ApiError>
+    pub(super) async fn tiktok<B>(
+        &self,
+        request: Request<B>,
+        visit: &Visit,
+    ) -> Result<Response<Body>, ApiError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
+        let caller = self.admitted(&request, visit)?;
         let base_url = self.settings.links.base_url(&request);
         let asked: ExtractRequest = request::json(request).await?;
         let template = asked.template()?;
@@ -33,7 +39,7 @@ impl Api {
             let detail = "this endpoint takes TikTok and Douyin pages; /extract takes all others";
             return Err(ApiError::new(Code::UnsupportedUrl, detail));
         }
-        let Found { extracted, cached } = self.extractor.extract(&ask, fresh).await?;
+        let Found { extracted, cached } = self.found(visit, &caller, &ask, fresh).await?;
         if extracted.extraction.is_playlist() {
             let detail =
                 "this page is a playlist; /extract lists its entries, each of which this endpoint takes";

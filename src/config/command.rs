@@ -7,6 +7,7 @@ use crate::api::ExtractRequest;
 use crate::extract::quarantine;
 
 const EXTRACT: &str = "extract";
+const KEYGEN: &str = "keygen";
 /// Log level of a command whose output is for programs.
 const QUIET: &str = "warn";
 
@@ -17,6 +18,8 @@ pub enum Task {
     Serve,
     /// To print what a page holds.
     Extract(ExtractRequest),
+    /// To make a key for somebody of that name.
+    Keygen(String),
     /// To be a helper of a server.
     Quarantine,
 }
@@ -44,6 +47,7 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(Command::new("serve").about("Serves over HTTP, as without a command"))
         .subcommand(extract())
+        .subcommand(keygen())
         .subcommand(Command::new(quarantine::COMMAND).about("Is a server's helper").hide(true))
         .subcommand(super::confined::command())
 }
@@ -66,10 +70,23 @@ fn extract() -> Command {
         .arg(number("limit").help("Of a playlist: most entries; unset, MAX_ENTRIES"))
 }
 
+fn keygen() -> Command {
+    Command::new(KEYGEN)
+        .about("Makes an API key: prints it, and the line for API_KEYS_FILE that knows it")
+        .after_help(
+            "After the two words of the line may follow rate=30/m, streams=4, bytes=50G (each also `off`), and \
+             sites=tiktok,vimeo.com, for this key alone. The file holds no key: one that is lost can't be had again.",
+        )
+        .arg(Arg::new("name").value_name("NAME").required(true).help("Whose it is, as logs and metrics will say"))
+}
+
 /// What the command line asks for.
 pub fn task(flags: &ArgMatches) -> Task {
     let flags = match flags.subcommand() {
         Some((EXTRACT, flags)) => flags,
+        Some((KEYGEN, flags)) => {
+            return Task::Keygen(flags.get_one::<String>("name").cloned().unwrap_or_default());
+        }
         Some((quarantine::COMMAND, _)) => return Task::Quarantine,
         _ => return Task::Serve,
     };

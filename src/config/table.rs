@@ -69,7 +69,14 @@ settings! {
     "ALLOW_PRIVATE_ADDRESSES" NETWORKS = "", "10.1.2.0/24", "Networks that pages and streams may be fetched from although they are not public";
     "CA_FILE" FILE = "", "/etc/ssl/company.pem", "PEM roots trusted in addition";
     "COOKIES_PATH" FILE = "", "/etc/sluice/cookies.txt", "Netscape cookie file for the sites, read only";
-    "TRUSTED_PROXIES" NETWORKS = "", "127.0.0.1,10.0.0.0/8", "Proxies whose X-Forwarded-* headers count";
+    "API_KEYS_FILE" FILE = "", "/etc/sluice/keys", "Keys, one of which has to be shown by whoever has a page extracted, one on a line as `sluice keygen` prints them; read anew when it changes";
+    "PUBLIC" SWITCH = "off", "on", "Whether clients beyond this machine and private networks are served without a key";
+    "RATE_LIMIT" RATE = "", "30/m", "Extractions of each client: per s, m, h or d";
+    "CLIENT_STREAMS" COUNT = "", "8", "Streams of each client at a time";
+    "DAILY_BYTES" BYTES = "", "50G", "Bytes of streams of each client from midnight to midnight, UTC; a stream that has begun is not cut off";
+    "ALLOWED_SITES" SITES = "", "tiktok,vimeo.com", "Sites whose pages are served, by extractor or host; unset, all";
+    "ENDPOINTS" LIST = "extract,tiktok,stream-url", "tiktok", "What is open: /extract, /tiktok, /stream?url=; links work in any case";
+    "TRUSTED_PROXIES" NETWORKS = "", "127.0.0.1,10.0.0.0/8", "Proxies whose X-Forwarded-* and Forwarded headers count";
     "CORS_ORIGINS" ORIGINS = "*", "https://video.example.org", "Origins whose pages may read answers";
     "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives; unset, warn for `sluice extract`";
     "LOG_FORMAT" FORMAT = "plain", "json", "plain or json";
@@ -79,19 +86,6 @@ settings! {
     "JS_MEMORY" BYTES = "536870912", "1073741824", "Memory of each script at most; a player of YouTube takes 300 MB";
     "PYENV_DIR" FOLDER = "", "/opt/sluice/pyenv", "The Python runtime; unset, pyenv near the binary";
 }
-
-/// A setting of the contract that this version does not have yet.
-pub(super) struct Later {
-    pub(super) name: &'static str,
-    /// Whether to ignore it would leave something open that the operator means to close.
-    pub(super) guards: bool,
-}
-
-pub(super) const LATER: &[Later] = &[
-    Later { name: "API_KEYS_FILE", guards: true },
-    Later { name: "RATE_LIMIT", guards: true },
-    Later { name: "ALLOWED_SITES", guards: true },
-];
 
 /// The row of a setting. The names are constants of this room; an unknown one is a row that is not there.
 pub(super) fn find(name: &str) -> &'static Setting {

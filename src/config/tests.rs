@@ -92,7 +92,13 @@ fn every_bad_value_is_named_at_once_and_no_secret_is_shown() {
         ("CORS_ORIGINS", "example.org"),
         ("LOG", "verbose"),
         ("LOG_FORMAT", "xml"),
-        ("API_KEYS_FILE", "/etc/keys"),
+        ("API_KEYS_FILE", "/nowhere/keys"),
+        ("PUBLIC", "perhaps"),
+        ("RATE_LIMIT", "30"),
+        ("CLIENT_STREAMS", "0"),
+        ("DAILY_BYTES", "lots"),
+        ("ALLOWED_SITES", "https://tiktok.com"),
+        ("ENDPOINTS", "everything"),
     ];
     let error = load_with(&["--pyenv-dir", "/nowhere"], &vars).unwrap_err();
     let text = error.to_string();

@@ -9,13 +9,23 @@ use tokio::sync::oneshot::error::RecvError;
 
 use super::cache::{Outcome, Wanted};
 use super::flight::Announce;
-use super::pool::{Answer, Call, Pending, Priority, Refused};
+use super::pool::{Answer, Call, Failure, Pending, Refused};
 use super::quarantine::{self, Job};
+use super::queue::{Asker, Priority};
 use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, PageUrl, bug, outings, work};
 use crate::egress::{Blame, Outing};
 
 /// Least time that a second try is worth beginning with.
 const LEAST_LEFT: Duration = Duration::from_secs(2);
+
+/// What is the same for all parts of an extraction.
+struct Trip<'a, S> {
+    ask: &'a Ask,
+    announce: &'a Announce<S>,
+    asker: Asker,
+    priority: Priority,
+    deadline: Instant,
+}
 
 impl<S: Send + Sync + 'static> Inner<S> {
     /// What has no parts is known as this, whatever part of it was asked for.
@@ -35,7 +45,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
     }
 
     /// Extracts, and tells everybody who is aboard.
-    pub(super) async fn fly(self: Arc<Self>, ask: Ask, announce: Announce<S>, wanted: Wanted) {
+    pub(super) async fn fly(self: Arc<Self>, ask: Ask, announce: Announce<S>, wanted: Wanted, asker: Asker) {
         let started = Instant::now();
         let crash = self.flights.guard(&ask, &announce);
         let priority = match wanted {
@@ -43,7 +53,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
             Wanted::Renewed => Priority::Urgent,
             Wanted::Known | Wanted::Fresh => Priority::Ordinary,
         };
-        let Some(outcome) = self.tried(&ask, &announce, priority, started + self.timeout).await else {
+        let deadline = started + self.timeout;
+        let trip = Trip { ask: &ask, announce: &announce, asker, priority, deadline };
+        let Some(outcome) = self.tried(&trip).await else {
             return crash.disarm();
         };
         // What was not begun says nothing about how long it takes.
@@ -61,25 +73,19 @@ impl<S: Send + Sync + 'static> Inner<S> {
     }
 
     /// Extracts by one egress, and once more by another where that one may be to blame; nothing where everybody left.
-    async fn tried(
-        &self,
-        ask: &Ask,
-        announce: &Announce<S>,
-        priority: Priority,
-        deadline: Instant,
-    ) -> Option<Outcome<S>> {
-        let site = ask.page.site();
+    async fn tried(&self, trip: &Trip<'_, S>) -> Option<Outcome<S>> {
+        let site = trip.ask.page.site();
         let first = Arc::new(self.egress.outing(site, None, self.most)?);
-        let (outcome, blame) = self.judged(ask, announce, priority, deadline, &first).await?;
+        let (outcome, blame) = self.judged(trip, &first).await?;
         let Some(blame) = blame else { return Some(outcome) };
-        let in_time = deadline.saturating_duration_since(Instant::now()) > LEAST_LEFT;
+        let in_time = trip.deadline.saturating_duration_since(Instant::now()) > LEAST_LEFT;
         let second = match first.blamed(blame) && in_time {
             true => self.egress.outing(site, Some(&first), self.most).map(Arc::new),
             false => None,
         };
         let Some(second) = second else { return Some(outcome) };
         tracing::info!(egress = first.name(), site, "tried again by another egress");
-        let (again, blame_again) = self.judged(ask, announce, priority, deadline, &second).await?;
+        let (again, blame_again) = self.judged(trip, &second).await?;
         if let Some(blame) = blame_again {
             second.blamed(blame);
         } else if outings::is_of_page(&again) {
@@ -93,49 +99,34 @@ impl<S: Send + Sync + 'static> Inner<S> {
     }
 
     /// What comes of an egress, and whether that is its fault.
-    async fn judged(
-        &self,
-        ask: &Ask,
-        announce: &Announce<S>,
-        priority: Priority,
-        deadline: Instant,
-        outing: &Arc<Outing>,
-    ) -> Option<(Outcome<S>, Option<Blame>)> {
-        let outcome = self.once(ask, announce, priority, deadline, outing).await?;
+    async fn judged(&self, trip: &Trip<'_, S>, outing: &Arc<Outing>) -> Option<(Outcome<S>, Option<Blame>)> {
+        let outcome = self.once(trip, outing).await?;
         Some(outings::judged(outcome, outing))
     }
 
-    async fn once(
-        &self,
-        ask: &Ask,
-        announce: &Announce<S>,
-        priority: Priority,
-        deadline: Instant,
-        outing: &Arc<Outing>,
-    ) -> Option<Outcome<S>> {
+    async fn once(&self, trip: &Trip<'_, S>, outing: &Arc<Outing>) -> Option<Outcome<S>> {
+        let ask = trip.ask;
         // Whoever still reads from a connection of it at its end, reads no more.
         let _end = Closing(outing);
         let (url, outing) = (ask.page.as_str().to_owned(), Arc::clone(outing));
         let call = Call::Extract { url, offset: ask.offset, limit: ask.limit, outing: Arc::clone(&outing) };
-        let job = match self.submit(call, priority, deadline) {
+        let job = match self.submit(call, trip.asker, trip.priority, trip.deadline) {
             Ok(job) => job,
             Err(error) => return Some(Err(error)),
         };
         let withdraw = || self.pool.withdraw(job.number);
-        let answer = self.wait(ask, announce, job.answer, withdraw, deadline).await?;
-        self.extracted(ask, announce, self.answered(answer), priority, deadline, &outing).await
+        let answer = self.wait(trip, job.answer, withdraw).await?;
+        self.extracted(trip, self.answered(answer), &outing).await
     }
 
     /// Waits for a job: nothing where everybody left before it was begun, and in the second place where its time is up.
     async fn wait<T>(
         &self,
-        ask: &Ask,
-        announce: &Announce<S>,
+        trip: &Trip<'_, S>,
         mut answer: Receiver<T>,
         withdraw: impl Fn() -> bool,
-        deadline: Instant,
     ) -> Option<Option<Result<T, RecvError>>> {
-        let late = tokio::time::sleep_until(deadline.into());
+        let late = tokio::time::sleep_until(trip.deadline.into());
         tokio::pin!(late);
         let mut begun = false;
         loop {
@@ -144,12 +135,12 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 biased;
                 answer = &mut answer => return Some(Some(answer)),
                 () = &mut late => return Some(None),
-                () = announce.closed(), if !begun => {
+                () = trip.announce.closed(), if !begun => {
                     let withdrawn = || {
                         begun = !withdraw();
                         !begun
                     };
-                    if self.flights.abandon(ask, announce, withdrawn) {
+                    if self.flights.abandon(trip.ask, trip.announce, withdrawn) {
                         return None;
                     }
                     // Begun, or boarded again in that moment.
@@ -159,12 +150,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
     }
 
     /// Has a helper go on with a job; nothing where everybody left before it did.
-    async fn quarantined(
-        &self,
-        ask: &Ask,
-        announce: &Announce<S>,
-        job: Job,
-    ) -> Option<Result<String, ExtractError>> {
+    async fn quarantined(&self, trip: &Trip<'_, S>, job: Job) -> Option<Result<String, ExtractError>> {
         let Some(quarantine) = &self.quarantine else {
             return Some(Err(ExtractError::Page(PageError::unsupported())));
         };
@@ -172,7 +158,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let answer = match quarantine.submit(job) {
             Ok(job) => {
                 let withdraw = || quarantine.withdraw(job.number);
-                match self.wait(ask, announce, job.answer, withdraw, deadline).await? {
+                match self.wait(trip, job.answer, withdraw).await? {
                     Some(Ok(answer)) => answer,
                     // Nobody begins what comes too late, be it by a moment.
                     Some(Err(_)) if Instant::now() < deadline => Err(quarantine::Refused::Closed),
@@ -192,13 +178,14 @@ impl<S: Send + Sync + 'static> Inner<S> {
     pub(super) fn submit(
         &self,
         call: Call,
+        asker: Asker,
         priority: Priority,
         deadline: Instant,
     ) -> Result<Pending, ExtractError> {
         if self.pulse.is_stalled() {
             return Err(ExtractError::Stalled);
         }
-        self.pool.submit(call, priority, deadline).map_err(|refused| match refused {
+        self.pool.submit(call, asker, priority, deadline).map_err(|refused| match refused {
             Refused::Full => ExtractError::Overloaded,
             Refused::Closed => ExtractError::Closed,
         })
@@ -210,18 +197,18 @@ impl<S: Send + Sync + 'static> Inner<S> {
             None => Err(ExtractError::Timeout(self.timeout.as_secs())),
             Some(Err(_)) if self.pool.is_closed() => Err(ExtractError::Closed),
             Some(Err(_)) => Err(bug("the worker was lost")),
-            Some(Ok(answer)) => answer.map_err(bug),
+            Some(Ok(answer)) => answer.map_err(|failure| match failure {
+                Failure::Bug(error) => bug(error),
+                Failure::Displaced => ExtractError::Overloaded,
+            }),
         }
     }
 
     /// What Python's answer means, after a helper has gone on with it where one has to; nothing where everybody left.
     async fn extracted(
         &self,
-        ask: &Ask,
-        announce: &Announce<S>,
+        trip: &Trip<'_, S>,
         answer: Result<String, ExtractError>,
-        priority: Priority,
-        deadline: Instant,
         outing: &Arc<Outing>,
     ) -> Option<Outcome<S>> {
         let read = |answer: &str| work::read::<Extraction>(answer);
@@ -233,8 +220,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
             }
             Ok((work::Answer::HandOff { state, .. }, _)) => {
                 let outing = Arc::clone(outing);
-                let job = Job { state, offset: ask.offset, limit: ask.limit, priority, deadline, outing };
-                let answer = self.quarantined(ask, announce, job).await?;
+                let Trip { ask: Ask { offset, limit, .. }, asker, priority, deadline, .. } = *trip;
+                let job = Job { state, offset: *offset, limit: *limit, asker, priority, deadline, outing };
+                let answer = self.quarantined(trip, job).await?;
                 match answer.and_then(|answer| Ok((read(&answer)?.done()?, answer))) {
                     Err(error) => return Some(Err(error)),
                     Ok((extraction, answer)) => (answer, extraction),
@@ -242,7 +230,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
             }
         };
         extraction.leave_by(&outing.route());
-        let (sealed, bytes) = (self.seal)(&ask.page, &extraction);
+        let (sealed, bytes) = (self.seal)(&trip.ask.page, &extraction);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         // The texts of the answer, once more as a structure.
         Some(Ok(Arc::new(Extracted { number, extraction, sealed, bytes: answer.len() * 3 / 2 + bytes })))

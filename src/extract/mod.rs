@@ -11,6 +11,7 @@ mod pool;
 mod pulse;
 pub mod python;
 pub mod quarantine;
+mod queue;
 pub mod script;
 mod settings;
 mod types;
@@ -34,13 +35,15 @@ use flight::Flights;
 pub use limits::{Limit, Limits};
 pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
-use pool::{Call, Pool, Priority, Reins};
+use pool::{Call, Pool, Reins};
 use pulse::Pulse;
 use python::{Interpreter, RunScript};
 use quarantine::Quarantine;
 pub use quarantine::QuarantineStats;
+pub use queue::Asker;
+use queue::Priority;
 use script::Scripts;
-pub use settings::{GenericSettings, Settings};
+pub use settings::{AllowedSites, GenericSettings, Settings};
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
 /// Versions of what answers, from Python.
@@ -164,18 +167,18 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     }
 
     /// What a page holds; `fresh` asks the site even where that is known.
-    pub async fn extract(&self, ask: &Ask, fresh: bool) -> Result<Found<S>, ExtractError> {
-        self.find(ask, if fresh { Wanted::Fresh } else { Wanted::Known }).await
+    pub async fn extract(&self, ask: &Ask, fresh: bool, asker: Asker) -> Result<Found<S>, ExtractError> {
+        self.find(ask, if fresh { Wanted::Fresh } else { Wanted::Known }, asker).await
     }
 
     /// The link that an item of a page has now, ahead of new jobs: what it had before does not work any more.
     pub async fn renew(&self, page: &str, item: &Item) -> Result<Link, RenewError> {
         let ask = self.whole(PageUrl::parse(page)?);
-        let found = self.find(&ask, Wanted::Renewed).await?;
+        let found = self.find(&ask, Wanted::Renewed, Asker::default()).await?;
         found.extracted.extraction.link(item).cloned().ok_or(RenewError::Gone)
     }
 
-    async fn find(&self, ask: &Ask, wanted: Wanted) -> Result<Found<S>, ExtractError> {
+    async fn find(&self, ask: &Ask, wanted: Wanted, asker: Asker) -> Result<Found<S>, ExtractError> {
         let inner = &self.0;
         if let Some(outcome) = inner.known(ask, wanted) {
             return outcome.map(|extracted| Found { extracted, cached: true });
@@ -190,7 +193,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
                     return outcome.map(|extracted| Found { extracted, cached: true });
                 }
                 None => {
-                    let flight = Arc::clone(inner).fly(ask.clone(), announce, wanted);
+                    let flight = Arc::clone(inner).fly(ask.clone(), announce, wanted, asker);
                     tokio::spawn(flight.in_current_span());
                 }
             },
@@ -205,7 +208,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         let call = Call::Select { formats, selector: selector.to_owned() };
         let deadline = Instant::now() + self.0.timeout;
         // A selection is short, and ends a request that has had its extraction.
-        let job = self.0.submit(call, Priority::Urgent, deadline)?;
+        let job = self.0.submit(call, Asker::default(), Priority::Urgent, deadline)?;
         let answer = tokio::time::timeout_at(deadline.into(), job.answer).await;
         let selected: work::Selected = work::read(&self.0.answered(answer.ok())?)?.done()?;
         Ok(selected.format_ids)

@@ -13,14 +13,13 @@ mod inmate;
 mod nursery;
 mod seat;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::pool::Priority;
+use super::queue::{Asker, Priority, Queue};
 use super::script::Scripts;
 use crate::confine;
 use crate::egress::{Guard, Outing};
@@ -89,6 +88,7 @@ pub(super) struct Job {
     pub(super) offset: u32,
     /// Of a playlist: most entries.
     pub(super) limit: u32,
+    pub(super) asker: Asker,
     pub(super) priority: Priority,
     pub(super) deadline: Instant,
     /// Its way out, which it has used already.
@@ -114,7 +114,6 @@ pub(super) type Answer = Result<String, Refused>;
 
 /// A job that waits.
 struct Queued {
-    number: u64,
     job: Job,
     reply: oneshot::Sender<Answer>,
 }
@@ -128,8 +127,7 @@ pub(super) struct Pending {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Queued>,
-    next_job: u64,
+    jobs: Queue<Queued>,
     /// Tasks that take jobs.
     seats: usize,
     /// Those of them that wait for one.
@@ -193,7 +191,7 @@ impl Quarantine {
         Ok(Self(Arc::new(Shared { state, called, settings, nursery, scripts, guard, metrics })))
     }
 
-    /// Queues a job. It is answered by its deadline and [`GRACE`], if somebody still waits for it then.
+    /// Queues a job; where there is no room, it is made of whoever has more waiting. It is answered by its deadline and [`GRACE`], if somebody still waits for it then.
     pub(super) fn submit(&self, job: Job) -> Result<Pending, Refused> {
         let mut state = self.0.lock();
         if state.closed {
@@ -207,18 +205,12 @@ impl Quarantine {
             state.jobs.retain(|queued| !queued.reply.is_closed());
         }
         if state.jobs.len() >= room && job.priority == Priority::Ordinary {
-            return Err(Refused::Full);
+            let displaced = state.jobs.displace(job.asker).ok_or(Refused::Full)?;
+            // Its client may have left.
+            let _ = displaced.reply.send(Err(Refused::Full));
         }
-        let number = state.next_job;
-        state.next_job += 1;
         let (reply, answer) = oneshot::channel();
-        // Behind those that are urgent already, or the oldest would wait longest.
-        let urgent = |queued: &&Queued| queued.job.priority == Priority::Urgent;
-        let place = match job.priority {
-            Priority::Urgent => state.jobs.iter().take_while(urgent).count(),
-            Priority::Ordinary => state.jobs.len(),
-        };
-        state.jobs.insert(place, Queued { number, job, reply });
+        let number = state.jobs.push(job.asker, job.priority, Queued { job, reply });
         if state.idle < state.jobs.len() && state.seats < self.0.settings.workers {
             state.seats += 1;
             tokio::spawn(Seat::new(&self.0).live());
@@ -230,10 +222,7 @@ impl Quarantine {
 
     /// Takes a job back that no helper has begun. False: one has.
     pub(super) fn withdraw(&self, number: u64) -> bool {
-        let mut state = self.0.lock();
-        let queued = state.jobs.len();
-        state.jobs.retain(|queued| queued.number != number);
-        state.jobs.len() < queued
+        self.0.lock().jobs.withdraw(number)
     }
 
     pub(super) fn stats(&self) -> QuarantineStats {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::script::{self, Scripts};
 use super::{CacheSettings, Limits, quarantine};
 use crate::egress::Most;
@@ -21,6 +23,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long one may hold Python's lock.
     pub max_hold: Duration,
+    /// Sites whose pages alone are extracted; none: all.
+    pub sites: Option<AllowedSites>,
     /// How much of everything one may take.
     pub limits: Limits,
     /// What is remembered.
@@ -33,6 +37,15 @@ pub struct Settings {
     pub generic: Option<GenericSettings>,
     /// What runs the sites' scripts.
     pub scripts: script::Settings,
+}
+
+/// Sites whose pages alone are extracted.
+#[derive(Debug, Clone, Serialize)]
+pub struct AllowedSites {
+    /// By the names of their extractors, in lower case.
+    pub extractors: Vec<String>,
+    /// By their hosts, and all below those.
+    pub hosts: Vec<String>,
 }
 
 /// Helpers for pages of any host.
@@ -62,6 +75,7 @@ impl Settings {
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
+            "sites": self.sites,
             "limits": self.limits,
             "named_bytes": self.generic.filter(|_| !any_host).map(|generic| generic.named_bytes),
             "javascript": scripts.map(Scripts::description),

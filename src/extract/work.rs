@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::pool::{Call, Worker};
+use super::pool::{Call, Failure, Worker};
 use super::python::{Interpreter, PythonError};
 use super::{ExtractError, PageError, PageErrorKind, bug};
 use crate::egress::Guard;
@@ -119,7 +119,7 @@ pub(super) fn live(interpreter: Interpreter, guard: &Guard, worker: &Worker) -> 
             session.settle()?;
             let broken = result.as_ref().err().map(ToString::to_string);
             // The client may have left meanwhile, which is nobody's error.
-            let _ = reply.send(result.map_err(|error| error.to_string()));
+            let _ = reply.send(result.map_err(|error| Failure::Bug(error.to_string())));
             if let Some(error) = broken {
                 // An exception in the wrong place: the session may be half done with something.
                 return Err(PythonError::Raised(error));

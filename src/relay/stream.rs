@@ -44,6 +44,8 @@ pub struct StreamBody {
     room: usize,
     /// Pieces below this size are copied, so that they don't keep a whole read buffer alive.
     small: usize,
+    /// How often the upstream broke.
+    resumes: u32,
     guard: StreamGuard,
     _permit: OwnedSemaphorePermit,
     /// The request's, for the log.
@@ -65,10 +67,16 @@ impl StreamBody {
             budget: Budget::default(),
             room: settings.buffer.saturating_sub(settings.read),
             small: settings.read / 2,
+            resumes: 0,
             guard,
             _permit: permit,
             span: tracing::Span::current(),
         }
+    }
+
+    /// How often the upstream has broken so far.
+    pub fn resumes(&self) -> u32 {
+        self.resumes
     }
 
     fn deliver(&mut self, data: Bytes) -> Frame<Bytes> {
@@ -91,6 +99,7 @@ impl StreamBody {
             drop(part);
             self.silence.end();
             if broken {
+                self.resumes += 1;
                 self.guard.resumed();
             }
             self.state = State::Reopening(Box::pin(progress.reopen(broken).instrument(self.span.clone())));

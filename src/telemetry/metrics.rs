@@ -40,6 +40,11 @@ struct Exceeded {
     limit: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabel {
+    key: String,
+}
+
 /// Upper bounds of the extraction time's buckets in seconds.
 const EXTRACTION_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
@@ -62,6 +67,9 @@ pub struct Metrics {
     stream_resumes: Counter,
     quarantine_ended: Family<Reason, Counter>,
     lock_breaks: Counter,
+    refused: Family<Reason, Counter>,
+    key_requests: Family<KeyLabel, Counter>,
+    key_bytes: Family<KeyLabel, Counter>,
     sampled: Sampled,
 }
 
@@ -80,6 +88,9 @@ impl Default for Metrics {
             stream_resumes: Counter::default(),
             quarantine_ended: Family::default(),
             lock_breaks: Counter::default(),
+            refused: Family::default(),
+            key_requests: Family::default(),
+            key_bytes: Family::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -120,6 +131,9 @@ impl Metrics {
         registry.register("quarantine_helpers", "Helpers for pages of any host", helpers);
         registry.register("quarantine_helpers_busy", "Those of them with a job", busy);
         registry.register("quarantine_queue", "Pages that wait for a helper", sampled.helpers_queue.clone());
+        registry.register("refused", "Requests of clients that may not, by why", self.refused.clone());
+        registry.register("key_requests", "Requests by the name of their key", self.key_requests.clone());
+        registry.register("key_bytes", "Bytes of answers by the name of their key", self.key_bytes.clone());
         let breaks = self.lock_breaks.clone();
         registry.register("python_lock_breaks", "Times that what held Python's lock was broken off", breaks);
         let hold = sampled.lock_hold.clone();
@@ -138,6 +152,18 @@ impl Metrics {
     /// Counts an answer.
     pub fn request(&self, route: &'static str, status: u16) {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
+    }
+
+    /// Counts a request of a client that may not.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts a request with a key, and the bytes of its answer.
+    pub fn key_served(&self, name: &Arc<str>, bytes: u64) {
+        let label = KeyLabel { key: name.to_string() };
+        self.key_requests.get_or_create(&label).inc();
+        self.key_bytes.get_or_create(&label).inc_by(bytes);
     }
 
     /// Counts an extraction; `failure` names what went wrong, if something did.

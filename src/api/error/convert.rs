@@ -3,10 +3,14 @@
 use http::StatusCode;
 
 use super::{ApiError, Code};
+use crate::admission::Refusal;
 use crate::api::filename::TemplateError;
 use crate::extract::{ExtractError, PageErrorKind, PageUrlError};
 use crate::relay::RelayError;
 use crate::ticket::{KeyError, TokenError};
+
+/// Seconds after which one of a client's streams may have ended.
+const RETRY_STREAM: u32 = 5;
 
 impl From<PageUrlError> for ApiError {
     fn from(error: PageUrlError) -> Self {
@@ -24,6 +28,18 @@ impl From<PageUrlError> for ApiError {
 impl From<TemplateError> for ApiError {
     fn from(error: TemplateError) -> Self {
         Self::new(Code::BadRequest, error.to_string())
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let (code, retry_after) = match &refusal {
+            Refusal::UnknownKey | Refusal::NoKey | Refusal::NotPublic => (Code::Unauthorized, None),
+            Refusal::Rate(allowance) => (Code::RateLimited, Some(allowance.seconds)),
+            Refusal::Streams(_) => (Code::RateLimited, Some(RETRY_STREAM)),
+            Refusal::Bytes { seconds, .. } => (Code::RateLimited, Some(*seconds)),
+        };
+        Self { retry_after, ..Self::new(code, refusal.to_string()) }
     }
 }
 

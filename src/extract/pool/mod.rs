@@ -8,12 +8,13 @@ mod hog;
 mod warden;
 mod worker;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use super::queue::{Asker, Priority, Queue};
 use crate::egress::Outing;
 pub(super) use worker::Worker;
 
@@ -21,16 +22,16 @@ pub(super) use worker::Worker;
 /// other's way.
 const FIRST_WORKERS: usize = 2;
 
-/// What a job answers: tagged JSON, or the description of a bug of ours.
-pub(super) type Answer = Result<String, String>;
+/// What a job answers: tagged JSON.
+pub(super) type Answer = Result<String, Failure>;
 
-/// Whose turn it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Priority {
-    /// In order of arrival, as long as there is room.
-    Ordinary,
-    /// Before what waits, and beyond the queue's limit.
-    Urgent,
+/// Why a job that was taken in has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The description of a bug of ours.
+    Bug(String),
+    /// It made room for one of somebody who has less.
+    Displaced,
 }
 
 /// Work for a session.
@@ -68,9 +69,7 @@ pub struct PoolStats {
 
 /// A job that waits.
 struct Queued {
-    number: u64,
     call: Call,
-    priority: Priority,
     since: Instant,
     deadline: Instant,
     reply: oneshot::Sender<Answer>,
@@ -104,11 +103,10 @@ struct Running {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Queued>,
+    jobs: Queue<Queued>,
     seats: BTreeMap<u64, Seat>,
     /// Seats that wait, the one that has waited least last: it is the first to be called, so that the others may go.
     idle: Vec<u64>,
-    next_job: u64,
     next_seat: u64,
     /// Whether the warden looks by itself, for there is a job to look at.
     watched: bool,
@@ -201,10 +199,11 @@ impl Pool {
         Self(shared)
     }
 
-    /// Queues a job.
+    /// Queues a job of somebody's. Where there is no room, it is made of whoever has more waiting.
     pub(super) fn submit(
         &self,
         call: Call,
+        asker: Asker,
         priority: Priority,
         deadline: Instant,
     ) -> Result<Pending, Refused> {
@@ -220,19 +219,17 @@ impl Pool {
         }
         // Where all are stuck and none may take their place, nobody would ever take it.
         let lost = workers == 0 && !self.0.may_grow(&state);
-        if lost || state.jobs.len() >= room && priority == Priority::Ordinary {
+        if lost {
             return Err(Refused::Full);
         }
-        let number = state.next_job;
-        state.next_job += 1;
+        if state.jobs.len() >= room && priority == Priority::Ordinary {
+            let displaced = state.jobs.displace(asker).ok_or(Refused::Full)?;
+            // Its client may have left.
+            let _ = displaced.reply.send(Err(Failure::Displaced));
+        }
         let (reply, answer) = oneshot::channel();
-        // Behind those that are urgent already, or the oldest would wait longest.
-        let place = match priority {
-            Priority::Urgent => state.jobs.iter().take_while(|job| job.priority == Priority::Urgent).count(),
-            Priority::Ordinary => state.jobs.len(),
-        };
         let since = Instant::now();
-        state.jobs.insert(place, Queued { number, call, priority, since, deadline, reply });
+        let number = state.jobs.push(asker, priority, Queued { call, since, deadline, reply });
         let called = state.idle.pop();
         if let Some(seat) = called.and_then(|number| state.seats.get(&number)) {
             seat.wake.notify_one();
@@ -247,10 +244,7 @@ impl Pool {
 
     /// Takes a job back that no worker has begun. False: one has.
     pub(super) fn withdraw(&self, number: u64) -> bool {
-        let mut state = self.0.lock();
-        let queued = state.jobs.len();
-        state.jobs.retain(|queued| queued.number != number);
-        state.jobs.len() < queued
+        self.0.lock().jobs.withdraw(number)
     }
 
     /// Takes no more jobs, and lets the workers end once their jobs do. Jobs that wait are dropped.

@@ -19,7 +19,7 @@ fn url(job: &Job) -> String {
 }
 
 fn submit(pool: &Pool, name: &str) -> Result<oneshot::Receiver<Answer>, Refused> {
-    pool.submit(call(name), Priority::Ordinary, Instant::now() + LONG).map(|job| job.answer)
+    pool.submit(call(name), Asker::default(), Priority::Ordinary, Instant::now() + LONG).map(|job| job.answer)
 }
 
 /// Nobody is ever told anything.
@@ -107,7 +107,8 @@ async fn a_selection_goes_first_and_has_room_always() {
     assert_eq!(held.taken.recv().unwrap(), "1");
     let second = submit(&held.pool, "2").unwrap();
     let select = Call::Select { formats: "[]".into(), selector: "best".into() };
-    let selection = held.pool.submit(select, Priority::Urgent, Instant::now() + LONG).unwrap().answer;
+    let selection =
+        held.pool.submit(select, Asker::default(), Priority::Urgent, Instant::now() + LONG).unwrap().answer;
     for _ in 0..3 {
         held.go.send(()).unwrap();
     }
@@ -183,9 +184,9 @@ async fn closing_refuses_and_drops_what_waits() {
 async fn a_job_that_nobody_has_begun_can_be_withdrawn() {
     let held = held(1, 10);
     let late = Instant::now() + LONG;
-    let begun = held.pool.submit(call("1"), Priority::Ordinary, late).unwrap();
+    let begun = held.pool.submit(call("1"), Asker::default(), Priority::Ordinary, late).unwrap();
     held.taken.recv().unwrap();
-    let waits = held.pool.submit(call("2"), Priority::Ordinary, late).unwrap();
+    let waits = held.pool.submit(call("2"), Asker::default(), Priority::Ordinary, late).unwrap();
     assert!(!held.pool.withdraw(begun.number));
     assert!(held.pool.withdraw(waits.number));
     assert!(waits.answer.await.is_err());
@@ -216,7 +217,7 @@ fn hanging() -> (Pool, mpsc::Receiver<u64>, mpsc::Sender<()>) {
 #[tokio::test]
 async fn a_job_that_outlives_its_deadline_is_told_to_stop() {
     let (pool, told, end) = hanging();
-    let job = pool.submit(call("hang"), Priority::Ordinary, Instant::now()).unwrap();
+    let job = pool.submit(call("hang"), Asker::default(), Priority::Ordinary, Instant::now()).unwrap();
     assert_eq!(told.recv().unwrap(), 7);
     end.send(()).unwrap();
     assert_eq!(job.answer.await.unwrap(), Ok("back".into()));
@@ -226,7 +227,7 @@ async fn a_job_that_outlives_its_deadline_is_told_to_stop() {
 #[tokio::test]
 async fn a_stuck_worker_is_replaced_and_may_come_back() {
     let (pool, told, end) = hanging();
-    let _stuck = pool.submit(call("hang"), Priority::Ordinary, Instant::now()).unwrap();
+    let _stuck = pool.submit(call("hang"), Asker::default(), Priority::Ordinary, Instant::now()).unwrap();
     // Waits behind the stuck one, and is taken by the one that replaces it.
     assert_eq!(submit(&pool, "other").unwrap().await.unwrap(), Ok("back".into()));
     assert_eq!(pool.stats(), PoolStats { workers: 1, warm: 1, stuck: 1, ..PoolStats::default() });
@@ -242,9 +243,9 @@ async fn a_stuck_worker_is_replaced_and_may_come_back() {
 #[tokio::test]
 async fn stuck_workers_are_not_replaced_without_end() {
     let (pool, _told, _end) = hanging();
-    let _first = pool.submit(call("hang"), Priority::Ordinary, Instant::now()).unwrap();
+    let _first = pool.submit(call("hang"), Asker::default(), Priority::Ordinary, Instant::now()).unwrap();
     submit(&pool, "other").unwrap().await.unwrap().unwrap();
-    let _second = pool.submit(call("hang"), Priority::Ordinary, Instant::now()).unwrap();
+    let _second = pool.submit(call("hang"), Asker::default(), Priority::Ordinary, Instant::now()).unwrap();
     while pool.stats() != (PoolStats { stuck: 2, ..PoolStats::default() }) {
         tokio::task::yield_now().await;
     }

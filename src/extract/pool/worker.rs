@@ -92,7 +92,7 @@ impl Worker {
     }
 
     fn take(&self, state: &mut State) -> Option<Job> {
-        while let Some(Queued { number, call, deadline, reply, .. }) = state.jobs.pop_front() {
+        while let Some((number, Queued { call, deadline, reply, .. })) = state.jobs.pop() {
             if reply.is_closed() {
                 continue;
             }

@@ -75,7 +75,7 @@ impl Seat {
                 if state.closed {
                     return None;
                 }
-                while let Some(queued) = state.jobs.pop_front() {
+                while let Some((_, queued)) = state.jobs.pop() {
                     if !queued.reply.is_closed() {
                         return Some(queued);
                     }
@@ -175,8 +175,7 @@ impl Seat {
                     state.failures += 1;
                     state.rested = Some(Instant::now() + pause.min(MAX_PAUSE));
                     if state.is_down() {
-                        let waiting = std::mem::take(&mut state.jobs);
-                        for queued in waiting {
+                        for queued in state.jobs.drain() {
                             let _ = queued.reply.send(Err(Refused::Down));
                         }
                     }

@@ -1,0 +1,183 @@
+//! Where a request comes from, and the key that it shows.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::header::{AUTHORIZATION, FORWARDED};
+use http::{HeaderMap, HeaderName, Request};
+
+use super::client::ClientConnection;
+use super::links::{FORWARDING, LinkSettings, X_FORWARDED_FOR};
+use crate::admission;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Where a request comes from, so far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) address: IpAddr,
+    /// Whether it is not of this machine's own network, or may not be.
+    pub(super) is_stranger: bool,
+}
+
+impl Origin {
+    /// This very machine.
+    pub(super) fn here() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), is_stranger: false }
+    }
+
+    fn of(address: IpAddr) -> Self {
+        Self { address, is_stranger: !admission::is_near(address) }
+    }
+}
+
+impl LinkSettings {
+    /// The client: the peer, or what the proxies say that are trusted, each of the one before it.
+    pub(super) fn origin<B>(&self, request: &Request<B>) -> Origin {
+        let headers = request.headers();
+        let connection = request.extensions().get::<ClientConnection>();
+        let Some(peer) = connection.map(|connection| connection.peer.ip().to_canonical()) else {
+            return Origin::here();
+        };
+        if !self.is_trusted(peer) {
+            // Somebody else's proxy, and who is behind it is unknown; or a client that says so.
+            let is_proxied = FORWARDING.iter().any(|name| headers.contains_key(name));
+            return Origin { address: peer, is_stranger: is_proxied || !admission::is_near(peer) };
+        }
+        let client = match (self.behind(listed(headers)), self.behind(forwarded(headers))) {
+            (None, None) => return Origin::of(peer),
+            // A proxy writes one of them, and lets the client's own other one pass.
+            (Some(one), Some(other)) if one != other => None,
+            (Some(client), _) | (None, Some(client)) => client,
+        };
+        client.map_or(Origin { address: peer, is_stranger: true }, Origin::of)
+    }
+
+    /// The last of these hops that is no trusted proxy; within: none, where that hop says nothing.
+    fn behind(&self, hops: Vec<Option<IpAddr>>) -> Option<Option<IpAddr>> {
+        let first = *hops.first()?;
+        let untrusted = hops.into_iter().rev().find(|hop| hop.is_none_or(|hop| !self.is_trusted(hop)));
+        Some(untrusted.unwrap_or(first))
+    }
+}
+
+/// `X-Forwarded-For`, all of its lines together.
+fn listed(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let lines = headers.get_all(X_FORWARDED_FOR).iter();
+    lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(address).collect()
+}
+
+/// RFC 7239 §4: `for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`.
+fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let hop = |element: &str| {
+        let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+        let of = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value).next();
+        of.and_then(|value| address(value.trim().trim_matches('"')))
+    };
+    let lines = headers.get_all(FORWARDED).iter();
+    lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(hop).collect()
+}
+
+/// An address, with a port or without.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    let v4_without_port = || text.split_once(':').map(|(address, _)| address);
+    let parsed = text.parse().ok().or_else(|| bare?.parse().ok()).or_else(|| v4_without_port()?.parse().ok());
+    parsed.map(|address: IpAddr| address.to_canonical())
+}
+
+/// The key that a request shows: `Authorization: Bearer` (RFC 6750 §2.1), else `X-API-Key`.
+pub(super) fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.as_bytes().split_at_checked("Bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
+    });
+    bearer.or_else(|| Some(headers.get(X_API_KEY)?.as_bytes().trim_ascii())).filter(|key| !key.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::client::Outlet;
+    use super::*;
+
+    fn origin(trusted: &str, peer: &str, headers: &[(&str, &str)]) -> (String, bool) {
+        let trusted_proxies =
+            trusted.split(' ').filter(|net| !net.is_empty()).map(|net| net.parse().unwrap());
+        let settings = LinkSettings { base_url: None, trusted_proxies: trusted_proxies.collect() };
+        let mut request = Request::get("/").body(()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        let peer = std::net::SocketAddr::new(peer.parse().unwrap(), 9);
+        let local = "127.0.0.1:3021".parse().unwrap();
+        request.extensions_mut().insert(ClientConnection { peer, local, outlet: Outlet::default() });
+        let origin = settings.origin(&request);
+        (origin.address.to_string(), origin.is_stranger)
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed_and_from_the_right() {
+        const XFF: &str = "x-forwarded-for";
+        let far = |address: &str| (address.to_owned(), true);
+        let near = |address: &str| (address.to_owned(), false);
+        for (trusted, peer, headers, expected) in [
+            ("", "192.0.2.1", &[][..], far("192.0.2.1")),
+            ("", "127.0.0.1", &[], near("127.0.0.1")),
+            ("", "192.0.2.1", &[(XFF, "10.0.0.1")], far("192.0.2.1")),
+            ("", "127.0.0.1", &[(XFF, "10.0.0.1")], far("127.0.0.1")),
+            ("", "10.0.0.1", &[("via", "1.1 x")], far("10.0.0.1")),
+            ("127.0.0.1", "127.0.0.1", &[], near("127.0.0.1")),
+            ("127.0.0.1", "127.0.0.1", &[(XFF, "192.0.2.1")], far("192.0.2.1")),
+            ("127.0.0.1", "127.0.0.1", &[(XFF, "6.6.6.6, 192.0.2.1")], far("192.0.2.1")),
+            ("127.0.0.1", "127.0.0.1", &[(XFF, "6.6.6.6"), (XFF, "192.0.2.1:4711")], far("192.0.2.1")),
+            ("127.0.0.1 10.0.0.0/8", "127.0.0.1", &[(XFF, "6.6.6.6, 192.0.2.1, 10.0.0.5")], far("192.0.2.1")),
+            ("127.0.0.1 10.0.0.0/8", "127.0.0.1", &[(XFF, "10.0.0.6, 10.0.0.5")], near("10.0.0.6")),
+            ("127.0.0.1", "127.0.0.1", &[(XFF, "192.0.2.1, unknown")], far("127.0.0.1")),
+            ("127.0.0.1", "127.0.0.1", &[(XFF, "")], far("127.0.0.1")),
+            ("127.0.0.1", "::ffff:127.0.0.1", &[(XFF, "::ffff:192.0.2.1")], far("192.0.2.1")),
+            ("127.0.0.1", "127.0.0.1", &[("forwarded", "for=192.0.2.1;proto=https")], far("192.0.2.1")),
+            (
+                "127.0.0.1",
+                "127.0.0.1",
+                &[("forwarded", "for=6.6.6.6, proto=http;For=\"[2001:db8::1]:99\"")],
+                far("2001:db8::1"),
+            ),
+            ("127.0.0.1", "127.0.0.1", &[("forwarded", "for=_hidden")], far("127.0.0.1")),
+            (
+                "127.0.0.1",
+                "127.0.0.1",
+                &[("forwarded", "for=10.0.0.1"), (XFF, "192.0.2.1")],
+                far("127.0.0.1"),
+            ),
+            (
+                "127.0.0.1",
+                "127.0.0.1",
+                &[("forwarded", "for=192.0.2.1"), (XFF, "192.0.2.1")],
+                far("192.0.2.1"),
+            ),
+        ] {
+            assert_eq!(origin(trusted, peer, headers), expected, "{trusted:?} {peer} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_shown_by_either_header() {
+        let key = |headers: &[(&'static str, &'static str)]| {
+            let map: HeaderMap = headers
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+                .collect();
+            shown_key(&map).map(|key| String::from_utf8(key.to_vec()).unwrap())
+        };
+        assert_eq!(key(&[("authorization", "Bearer abc")]).as_deref(), Some("abc"));
+        assert_eq!(key(&[("authorization", "bearer  abc ")]).as_deref(), Some("abc"));
+        assert_eq!(key(&[("x-api-key", "abc")]).as_deref(), Some("abc"));
+        assert_eq!(key(&[("authorization", "Basic abc"), ("x-api-key", "xyz")]).as_deref(), Some("xyz"));
+        assert_eq!(key(&[("authorization", "Bearer abc"), ("x-api-key", "xyz")]).as_deref(), Some("abc"));
+        for none in
+            [&[][..], &[("authorization", "Bearer ")], &[("authorization", "Bea")], &[("x-api-key", "")]]
+        {
+            assert_eq!(key(none), None, "{none:?}");
+        }
+    }
+}
