@@ -33,6 +33,8 @@ pub use body::Body;
 pub use cors::Origins;
 use error::ApiError;
 pub use extract::{ExtractRequest, Layout};
+#[cfg(any(test, fuzzing))]
+pub use filename::fuzz;
 pub use links::LinkSettings;
 use rendered::Rendered;
 pub use tickets::{Tokens, sealed_by};
