@@ -8,10 +8,14 @@ mod confined;
 mod error;
 mod exits;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod javascript;
 mod keys;
 mod limits;
 mod paths;
+#[cfg(test)]
+mod properties;
 mod table;
 mod values;
 

@@ -17,7 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::egress::Route;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod key;
+#[cfg(test)]
+mod properties;
 
 pub use key::{KeyError, KeyMaterial, state_key};
 
@@ -195,13 +199,16 @@ impl Sealer {
     }
 
     fn seal_whole(&self, ticket: &Ticket, expires: u64) -> Result<String, KeyError> {
+        self.seal_bytes(serde_json::to_vec(&SealedRef { expires, ticket }).map_err(|_| KeyError::Crypto)?)
+    }
+
+    fn seal_bytes(&self, mut sealed: Vec<u8>) -> Result<String, KeyError> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| KeyError::Crypto)?;
         let mut token = vec![VERSION];
         token.extend_from_slice(&self.current.id);
         let aad = Aad::from(token.clone());
         token.extend_from_slice(&nonce);
-        let mut sealed = serde_json::to_vec(&SealedRef { expires, ticket }).map_err(|_| KeyError::Crypto)?;
         self.current
             .aead
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)

@@ -34,6 +34,7 @@ mod quarantine;
 mod ranges;
 mod resume;
 mod silence;
+mod smuggling;
 mod stage_checks;
 mod stage_entities;
 mod stage_server;

@@ -1,10 +1,14 @@
 //! Tokens: what opens, for how long, and for whom.
 
-use crate::support::client;
+use crate::support::client::{self, Session, encode};
+use crate::support::damage::damaged;
+use crate::support::random::{seed, spread};
 use crate::support::server::TestServer;
 use crate::support::stage::sha256;
 use crate::support::world::{World, assert_problem, post, world};
+use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const KEY: &str = "a key of this test and long enough";
@@ -32,6 +36,40 @@ fn a_token_damaged_anywhere_is_refused() {
     assert_eq!(video.seen_of(&world.stage, "audio").len(), 0);
     let whole = world.get(&format!("/stream?data={token}"));
     assert_eq!(sha256(&whole.body), video.media("audio").sha256());
+}
+
+#[test]
+fn tokens_damaged_at_random_are_all_refused_alike() {
+    const THREADS: usize = 4;
+    const EACH: usize = 500;
+    let world = world();
+    let video = post().install(&world.stage);
+    let tokens = [world.token(&video, "audio"), world.token(&video, "play")];
+    let seed = seed();
+    let opens = || {
+        let whole = world.get(&format!("/stream?data={}", tokens[0]));
+        assert_eq!(sha256(&whole.body), video.media("audio").sha256());
+    };
+    opens();
+    let bodies = Mutex::new(HashSet::new());
+    spread(THREADS, THREADS, |thread| {
+        let mut random = fastrand::Rng::with_seed(seed ^ thread as u64);
+        let mut session = Session::to(&world.server.url("/"));
+        for number in 0..EACH {
+            let token = damaged(&mut random, &tokens);
+            let answer = session.ask("GET", &format!("/stream?data={}", encode(&token)), &[]);
+            assert_problem(&answer, 400, "invalid_token");
+            bodies.lock().unwrap().insert(answer.body);
+            if number == EACH / 2 {
+                opens();
+            }
+        }
+    });
+    opens();
+    // Nobody learns what it was that was wrong.
+    assert_eq!(bodies.into_inner().unwrap().len(), 1);
+    assert_eq!(video.seen_of(&world.stage, "audio").len(), THREADS + 2);
+    assert_eq!(video.seen_of(&world.stage, "play").len(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod convert;
 
-use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -123,6 +123,8 @@ pub struct ApiError {
     allow: Option<&'static str>,
     /// Bytes of the file that a range lies outside of.
     total: Option<u64>,
+    /// Whether nothing more is read from the connection.
+    closes: bool,
 }
 
 /// RFC 9457 §3.1, and `code`.
@@ -142,7 +144,7 @@ impl ApiError {
             Code::UpstreamBlocked => Some(RETRY_BLOCKED),
             _ => None,
         };
-        Self { code, detail: detail.into(), retry_after, allow: None, total: None }
+        Self { code, detail: detail.into(), retry_after, allow: None, total: None, closes: false }
     }
 
     pub(super) fn no_route() -> Self {
@@ -155,6 +157,11 @@ impl ApiError {
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}")) }
+    }
+
+    /// Ends the connection with the answer: where what follows on it might not be meant as a request.
+    pub(super) fn closing(self) -> Self {
+        Self { closes: true, ..self }
     }
 
     /// A bug: the text goes to the log; the client hears the request's id, by which it is found there.
@@ -211,6 +218,9 @@ impl ApiError {
         }
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         // RFC 9110 §15.5.17.
         if let Some(range) =

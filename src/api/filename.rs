@@ -3,8 +3,12 @@
 
 mod clean;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod header;
 mod media_type;
+#[cfg(test)]
+mod properties;
 mod template;
 
 pub(super) use header::{disposition, encoded};

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use http::header::{FORWARDED, HOST, ORIGIN, VIA};
+use http::header::{FORWARDED, HOST, ORIGIN, ToStrError, VIA};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use ipnet::IpNet;
 
 use super::client::ClientConnection;
@@ -26,7 +26,8 @@ pub struct LinkSettings {
 }
 
 impl LinkSettings {
-    /// `BASE_URL`; else what a trusted proxy says; else the request's validated `Host`; else our own address.
+    /// `BASE_URL`; else what a trusted proxy says; else the host that the request names, if it is plain; else our own
+    /// address.
     pub(super) fn base_url<B>(&self, request: &Request<B>) -> String {
         if let Some(base) = &self.base_url {
             return base.clone();
@@ -41,7 +42,7 @@ impl LinkSettings {
         };
         let host = forwarded(X_FORWARDED_HOST)
             .and_then(authority)
-            .or_else(|| authority(headers.get(HOST)?.to_str().ok()?))
+            .or_else(|| authority(named(request)?.ok()?))
             .or_else(|| Some(connection?.local.to_string()))
             .unwrap_or_else(|| "localhost".to_owned());
         format!("{scheme}://{host}")
@@ -78,7 +79,13 @@ pub(super) fn is_local<B>(request: &Request<B>) -> bool {
         && !FORWARDING.iter().any(|name| headers.contains_key(name))
         // Of browsers, for pages of other origins.
         && !headers.contains_key(ORIGIN)
-        && headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback_name))
+        && named(request).is_none_or(|host| host.is_ok_and(is_loopback_name))
+}
+
+/// The host that a request is for: a target that is a URL counts, and `Host` then not (RFC 9112 §3.2.2).
+fn named<B>(request: &Request<B>) -> Option<Result<&str, ToStrError>> {
+    let target = request.uri().authority().map(|authority| Ok(authority.as_str()));
+    target.or_else(|| request.headers().get(HOST).map(HeaderValue::to_str))
 }
 
 fn is_loopback_name(host: &str) -> bool {
@@ -149,6 +156,9 @@ mod tests {
         ] {
             assert_eq!(settings.base_url(&request(peer, headers)), base, "{peer} {headers:?}");
         }
+        let mut whole = request("192.0.2.1:9", &[("host", "a.example")]);
+        *whole.uri_mut() = "http://b.example:81/extract".parse().unwrap();
+        assert_eq!(settings.base_url(&whole), "http://b.example:81");
         let fixed = LinkSettings { base_url: Some("https://a.example/v".into()), ..settings };
         assert_eq!(fixed.base_url(&request("10.1.2.3:9", &proxied)), "https://a.example/v");
     }
@@ -182,5 +192,10 @@ mod tests {
         ] {
             assert!(!is_local(&request("127.0.0.1:9", &[header])), "{header:?}");
         }
+        let mut whole = request("127.0.0.1:9", &[("host", "localhost")]);
+        *whole.uri_mut() = "http://evil.example/metrics".parse().unwrap();
+        assert!(!is_local(&whole));
+        *whole.uri_mut() = "http://localhost/metrics".parse().unwrap();
+        assert!(is_local(&whole));
     }
 }

@@ -38,6 +38,8 @@ pub use body::Body;
 pub use cors::Origins;
 use error::ApiError;
 pub use extract::{ExtractRequest, Layout};
+#[cfg(any(test, fuzzing))]
+pub use filename::fuzz;
 pub use links::LinkSettings;
 use rendered::Rendered;
 pub use tickets::{Tokens, sealed_by};
@@ -97,6 +99,9 @@ const ROUTES: [Route; 7] = [
     Route { path: "/metrics", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::Metrics },
     Route { path: "/openapi.json", methods: "GET, HEAD, OPTIONS", endpoint: Endpoint::OpenApi },
 ];
+
+/// Of all paths together.
+const ALL_METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 impl Route {
     fn find(path: &str) -> Option<&'static Self> {
@@ -217,6 +222,13 @@ impl Api {
         B: hyper::body::Body<Data = Bytes> + Unpin,
     {
         request::check_head(&request)?;
+        if request.method() == Method::CONNECT {
+            // Bytes for the other end of a tunnel may be on their way already: they are no requests of ours.
+            return Err(ApiError::method_not_allowed(ALL_METHODS).closing());
+        }
+        if request.uri().path() == "*" {
+            return Ok(cors::preflight(ALL_METHODS));
+        }
         let route = route.ok_or_else(ApiError::no_route)?;
         let is_closed = match route.endpoint {
             // To strangers, with whatever method, there is no such path.
@@ -288,6 +300,7 @@ mod tests {
         for route in &ROUTES {
             assert_eq!(route.allows(&Method::GET), route.allows(&Method::HEAD), "{}", route.path);
             assert!(route.allows(&Method::OPTIONS), "{}", route.path);
+            assert!(route.methods.split(", ").all(|method| ALL_METHODS.contains(method)), "{}", route.path);
         }
     }
 }

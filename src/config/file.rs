@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, String>, FileError> {
     parse(text.strip_prefix('\u{feff}').unwrap_or(&text))
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, String>, FileError> {
+pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, FileError> {
     let mut values = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();

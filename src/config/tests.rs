@@ -247,3 +247,12 @@ fn a_javascript_runtime_that_is_not_there_is_a_problem_and_off_is_none() {
     }
     assert!(found("quickjs:/bin/sh").unwrap().extract.scripts.runtime.is_some());
 }
+
+#[test]
+fn blanks_between_directives_of_the_log_are_no_part_of_them() {
+    let filter = |text| load_with(&[], &[("LOG", text)]).map(|settings| settings.log.filter);
+    assert_eq!(filter("warn, sluice=debug , hyper=off").unwrap(), "warn,sluice=debug,hyper=off");
+    for text in ["warn, \u{5a0}\u{5a0}=", "warn, kday\u{5a0}=", "\n2ykday\u{5a0}="] {
+        let _ = filter(text);
+    }
+}

@@ -127,7 +127,9 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     if let Some(word) = bare {
         return Err(format!("{word:?} is not one of {}", levels.join(", ")));
     }
-    telemetry::check_filter(text).map(|()| text.to_owned())
+    // tracing-subscriber 0.3.23 cuts a directive with a blank before it in the wrong places, also within a character.
+    let text = listed(text).collect::<Vec<_>>().join(",");
+    telemetry::check_filter(&text).map(|()| text)
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -7,8 +7,12 @@
 mod budget;
 mod cookies;
 mod entity;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod open;
 mod part;
+#[cfg(test)]
+mod properties;
 mod range;
 mod resume;
 mod source;

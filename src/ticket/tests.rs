@@ -3,6 +3,13 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::egress::Family;
 
+#[expect(unreachable_pub, reason = "the integration tests have it, too")]
+#[path = "../../tests/support/damage.rs"]
+mod damage;
+
+/// Tokens that were damaged at random, in all.
+const DAMAGED: usize = 1_000_000;
+
 fn sealer(secret: &str, ttl: u64) -> Sealer {
     let keys = vec![KeyMaterial::new(secret.as_bytes()).unwrap()];
     Sealer::new(&Settings { keys, ttl: Duration::from_secs(ttl) }).unwrap()
@@ -62,6 +69,33 @@ fn refuses_damage_in_any_character() {
         assert_eq!(sealer.open(&token[..cut]), Err(TokenError::Invalid));
     }
     assert!(sealer.open(&token).is_ok(), "positive control");
+}
+
+#[test]
+fn refuses_a_million_damaged_tokens() {
+    let sealer = sealer("a secret of some length", 3600);
+    let other = Ticket { item: Item::Thumbnail, ..ticket() };
+    let tokens = [ticket(), other].map(|ticket| sealer.seal(&ticket).unwrap().unwrap());
+    let opens = || sealer.open(&tokens[0]) == Ok(ticket()) && sealer.open(&tokens[1]).is_ok();
+    assert!(opens(), "positive control");
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let seed = fastrand::u64(..);
+    let refused: usize = std::thread::scope(|scope| {
+        let work = |thread: usize| {
+            let mut random = fastrand::Rng::with_seed(seed ^ thread as u64);
+            let share = DAMAGED.div_ceil(threads);
+            for number in 0..share {
+                let damaged = damage::damaged(&mut random, &tokens);
+                assert_eq!(sealer.open(&damaged), Err(TokenError::Invalid), "{damaged:?}, seed {seed}");
+                assert!(number % 10_000 != 0 || opens(), "positive control");
+            }
+            share
+        };
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert!(refused >= DAMAGED);
+    assert!(opens(), "positive control");
 }
 
 #[test]

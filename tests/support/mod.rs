@@ -2,6 +2,7 @@
 //! exactly how an answer ended.
 
 pub mod client;
+pub mod damage;
 pub mod dns;
 pub mod film;
 pub mod fronts;

@@ -9,7 +9,7 @@ pub use session::Session;
 
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 use url::Url;
 
@@ -134,6 +134,18 @@ pub enum ConnectionEnd {
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> (Vec<u8>, ConnectionEnd) {
     let mut wire = connect(address);
     let _ = wire.write_all(bytes);
+    to_end(wire)
+}
+
+/// The same, but for the client's end of its own side after the bytes.
+pub fn raw_and_fin(address: SocketAddr, bytes: &[u8]) -> (Vec<u8>, ConnectionEnd) {
+    let mut wire = connect(address);
+    let _ = wire.write_all(bytes);
+    let _ = wire.shutdown(Shutdown::Write);
+    to_end(wire)
+}
+
+fn to_end(mut wire: TcpStream) -> (Vec<u8>, ConnectionEnd) {
     let mut answer = Vec::new();
     let mut block = [0; 65536];
     loop {
