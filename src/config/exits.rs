@@ -51,10 +51,10 @@ fn exit(item: &str) -> Result<Kind, String> {
             "what has an @ in it is no proxy: it lacks http:// or socks5://, or has a comma".to_owned()
         );
     }
-    if let Ok(address) = item.parse::<IpAddr>() {
+    if let Ok(address) = item.parse::<IpAddr>().map(|address| address.to_canonical()) {
         return match address.is_unspecified() || address.is_multicast() {
             true => Err(format!("{item:?} is no address that connections can come from")),
-            false => Ok(Kind::Address(address.to_canonical())),
+            false => Ok(Kind::Address(address)),
         };
     }
     match item.parse::<IpNet>() {
