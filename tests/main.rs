@@ -24,6 +24,7 @@ mod hostile;
 mod javascript;
 mod lifecycle;
 mod limits;
+mod logs;
 mod names;
 mod namespaces;
 mod operations;
