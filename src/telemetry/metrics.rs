@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::connections::Connections;
 use super::sample::{Sample, Sampled};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,6 +63,7 @@ pub struct Metrics {
     stream_resumes: Counter,
     quarantine_ended: Family<Reason, Counter>,
     lock_breaks: Counter,
+    connections: Connections,
     sampled: Sampled,
 }
 
@@ -80,6 +82,7 @@ impl Default for Metrics {
             stream_resumes: Counter::default(),
             quarantine_ended: Family::default(),
             lock_breaks: Counter::default(),
+            connections: Connections::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -129,6 +132,7 @@ impl Metrics {
         registry.register("workers_stuck", "Extraction threads given up", sampled.workers_stuck.clone());
         registry.register("queue", "Extractions that wait", sampled.queue.clone());
         sampled.exits.register(&mut registry);
+        self.connections.register(&mut registry);
         registry.register("resident_bytes", "Resident memory", sampled.resident.clone());
         registry.register("open_files", "Open file descriptors", sampled.open_files.clone());
         self.registry = registry;
@@ -171,6 +175,11 @@ impl Metrics {
     pub fn helpers_ended(&self) -> BTreeMap<&'static str, u64> {
         let count = |reason| (reason, self.quarantine_ended.get_or_create(&Reason { reason }).get());
         HELPER_ENDS.map(count).into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Clients' connections.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Counts an extraction that ended at a limit.
