@@ -124,7 +124,7 @@ impl Waiting {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wait> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            let waited = Duration::from_millis(self.presence.waits());
+            let waited = self.presence.waits();
             let limit = if self.closing { CLOSING } else { HEADER_TIMEOUT };
             if waited < limit {
                 self.timer.as_mut().reset(Instant::now() + (limit - waited));

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
@@ -15,7 +16,7 @@ const CLOSED: u32 = 1 << 31;
 pub(super) struct Seat {
     address: Option<IpAddr>,
     holds: AtomicU32,
-    /// When it began to wait for a request, or for the rest of one; in milliseconds.
+    /// When it began to wait for a request, or for the rest of one; in microseconds.
     since: AtomicU64,
     task: Mutex<Option<AbortHandle>>,
 }
@@ -90,9 +91,10 @@ impl Presence {
         Hold(Arc::clone(self))
     }
 
-    /// For how long it has waited for a request; 0 while one is under way. In milliseconds.
-    pub(super) fn waits(&self) -> u64 {
-        self.seat.waiting_since().map_or(0, |since| self.crowd.now().saturating_sub(since))
+    /// For how long it has waited for a request; for no time while one is under way.
+    pub(super) fn waits(&self) -> Duration {
+        let since = self.seat.waiting_since();
+        since.map_or(Duration::ZERO, |since| Duration::from_micros(self.crowd.now().saturating_sub(since)))
     }
 
     pub(super) fn is_closed(&self) -> bool {
