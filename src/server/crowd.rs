@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
@@ -12,6 +12,8 @@ use crate::telemetry::{Metrics, Refusal};
 
 /// Of so many connections one is looked for at a time: looking goes through all of them.
 const LOOK_AHEAD: usize = 64;
+/// Pause after a look that found none, in microseconds: in a flood each new connection would have all looked through.
+const LOOK_AGAIN: u64 = 50_000;
 
 /// How many connections there may be.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub(super) struct Bounds {
     pub(super) per_address: usize,
     /// Of all.
     pub(super) all: usize,
+    /// How long a client may take nothing of what is there for it before it has to make room.
+    pub(super) patience: Duration,
     /// Whose connections are those of many clients.
     pub(super) trusted_proxies: Vec<IpNet>,
 }
@@ -41,8 +45,10 @@ struct Book {
     seats: HashMap<u64, Arc<Seat>>,
     addresses: HashMap<IpAddr, usize>,
     next: u64,
-    /// Connections that waited longest for a request when they were last looked for: since when, and which.
+    /// Connections that can best be spared, as of the last look: since when, and which.
     oldest: VecDeque<(u64, u64)>,
+    /// When they may be looked for again.
+    next_look: u64,
 }
 
 impl Crowd {
@@ -50,8 +56,9 @@ impl Crowd {
         Self(Arc::new(Inner { bounds, started: Instant::now(), metrics, book: Mutex::default() }))
     }
 
-    /// Takes a connection in, in place of the one that has waited longest for a request if there is no room. `None`:
-    /// its address has too many, or all others have requests under way.
+    /// Takes a connection in. If there is no room, it takes the place of the one that has waited longest for a
+    /// request, or else of the one whose client has longest taken nothing. `None`: its address has too many, or all
+    /// others have requests under way and take the answers.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Arc<Presence>> {
         let inner = &self.0;
         let address = inner.bounds.counted(peer);
@@ -105,17 +112,21 @@ impl Inner {
 
     /// Microseconds since the start.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+        micros(self.started.elapsed())
     }
 
-    /// Closes the connection that has waited longest for a request, if one does.
+    /// Closes the connection that can best be spared, if one can.
     fn make_room(&self, book: &mut Book) -> bool {
         for looked in [false, true] {
             if looked {
-                book.look();
+                let now = self.now();
+                if now < book.next_look {
+                    return false;
+                }
+                book.look(now, now.saturating_sub(micros(self.bounds.patience)));
             }
             while let Some((since, number)) = book.oldest.pop_front() {
-                let closed = book.seats.get(&number).is_some_and(|seat| seat.close_if_waiting_since(since));
+                let closed = book.seats.get(&number).is_some_and(|seat| seat.close_if_useless_since(since));
                 if closed {
                     self.take_out(book, number);
                     self.metrics.connections().closed_for_room();
@@ -144,12 +155,25 @@ impl Inner {
     }
 }
 
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Book {
-    /// Looks for those that wait for a request, the longest first: some at once, so that a flood of new
-    /// connections does not look through all for each.
-    fn look(&mut self) {
+    /// Looks for those that wait for a request, the longest first, or else for those that have been stalled since
+    /// before a time: some at once, so that a flood of new connections does not look through all for each.
+    fn look(&mut self, now: u64, stalled_before: u64) {
         let waiting = |(number, seat): (&u64, &Arc<Seat>)| Some((seat.waiting_since()?, *number));
+        let stalled = |(number, seat): (&u64, &Arc<Seat>)| {
+            Some((seat.stalled_since().filter(|since| *since <= stalled_before)?, *number))
+        };
         let mut found: Vec<_> = self.seats.iter().filter_map(waiting).collect();
+        if found.is_empty() {
+            found = self.seats.iter().filter_map(stalled).collect();
+        }
+        if found.is_empty() {
+            self.next_look = now + LOOK_AGAIN;
+        }
         let count = self.seats.len() / LOOK_AHEAD + 1;
         if count < found.len() {
             found.select_nth_unstable(count);
@@ -164,9 +188,11 @@ impl Book {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_millis(50);
+
     fn crowd(per_address: usize, all: usize) -> Crowd {
         let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
-        Crowd::new(Bounds { per_address, all, trusted_proxies }, Arc::default())
+        Crowd::new(Bounds { per_address, all, patience: PATIENCE, trusted_proxies }, Arc::default())
     }
 
     fn admit(crowd: &Crowd, peer: &str) -> Option<Arc<Presence>> {
@@ -205,7 +231,7 @@ mod tests {
         let crowd = crowd(100, 3);
         let [busy, first, second] = [(); 3].map(|()| {
             let presence = admit(&crowd, "11.0.0.1").unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(3));
+            std::thread::sleep(Duration::from_millis(3));
             presence
         });
         let hold = busy.hold();
@@ -217,7 +243,20 @@ mod tests {
         let holds = [second.hold(), third.hold()];
         assert!(admit(&crowd, "11.0.0.3").is_none(), "all have requests under way");
         drop((hold, holds));
+        std::thread::sleep(Duration::from_micros(LOOK_AGAIN));
         assert!(admit(&crowd, "11.0.0.3").is_some());
         assert_eq!(crowd.0.book().addresses.len(), 2);
+    }
+    #[test]
+    fn where_nobody_waits_who_takes_nothing_makes_room() {
+        let crowd = crowd(100, 2);
+        let [reader, stalled] = [(); 2].map(|()| admit(&crowd, "11.0.0.1").unwrap());
+        let _requests = [reader.hold(), stalled.hold()];
+        drop(reader.stall());
+        let _stall = stalled.stall();
+        assert!(admit(&crowd, "11.0.0.2").is_none(), "it has not been stalled for long");
+        std::thread::sleep(PATIENCE);
+        let third = admit(&crowd, "11.0.0.2").unwrap();
+        assert_eq!([&reader, &stalled, &third].map(|it| it.is_closed()), [false, true, false]);
     }
 }

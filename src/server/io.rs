@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::seat::{Hold, Presence};
+use super::seat::{Presence, Stall};
 use crate::api::client::Outlet;
 use crate::silence::Silence;
 
@@ -39,7 +39,7 @@ pub(super) struct ConnectionIo {
     ahead: BytesMut,
     presence: Arc<Presence>,
     /// While the client takes nothing of what is there for it.
-    hold: Option<Hold>,
+    stall: Option<Stall>,
 }
 
 impl ConnectionIo {
@@ -56,7 +56,7 @@ impl ConnectionIo {
             silence: Silence::new(idle),
             ahead: BytesMut::new(),
             presence,
-            hold: None,
+            stall: None,
         }
     }
 
@@ -160,10 +160,10 @@ impl ConnectionIo {
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.silence.end();
-            self.hold = None;
+            self.stall = None;
             return written;
         }
-        self.hold.get_or_insert_with(|| self.presence.hold());
+        self.stall.get_or_insert_with(|| self.presence.stall());
         self.check_presence(cx)?;
         ready!(self.silence.poll(cx));
         tracing::debug!("connection reset: the client takes nothing");

@@ -47,6 +47,10 @@ const MIN_BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
+/// How long a client may take nothing of what is there for it, where another finds no room. The kernel says that it
+/// takes something each 64 KiB or sooner, which one with 10 kB/s does in less.
+const STALL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Settings of this room.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -81,6 +85,7 @@ pub async fn run(
     let bounds = Bounds {
         per_address: settings.max_connections_per_address,
         all: connections,
+        patience: STALL_PATIENCE.min(settings.idle),
         trusted_proxies: settings.trusted_proxies.clone(),
     };
     let hall = Hall {

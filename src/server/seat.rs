@@ -18,12 +18,20 @@ pub(super) struct Seat {
     holds: AtomicU32,
     /// When it began to wait for a request, or for the rest of one; in microseconds.
     since: AtomicU64,
+    /// Since when its client has taken nothing of what is there for it; 0 where it takes all.
+    stalled: AtomicU64,
     task: Mutex<Option<AbortHandle>>,
 }
 
 impl Seat {
     pub(super) fn new(address: Option<IpAddr>, now: u64) -> Self {
-        Self { address, holds: AtomicU32::new(0), since: AtomicU64::new(now), task: Mutex::default() }
+        Self {
+            address,
+            holds: AtomicU32::new(0),
+            since: AtomicU64::new(now),
+            stalled: AtomicU64::new(0),
+            task: Mutex::default(),
+        }
     }
 
     /// What it counts under.
@@ -36,10 +44,18 @@ impl Seat {
         (self.holds.load(Ordering::Acquire) == 0).then(|| self.since.load(Ordering::Acquire))
     }
 
-    /// Closes it, unless a request has come since.
-    pub(super) fn close_if_waiting_since(&self, since: u64) -> bool {
-        let closed = self.waiting_since() == Some(since)
+    /// Since when its client has taken nothing, if there is something for it.
+    pub(super) fn stalled_since(&self) -> Option<u64> {
+        Some(self.stalled.load(Ordering::Acquire)).filter(|since| *since > 0)
+    }
+
+    /// Closes it, unless a request has come since, or its client has taken something.
+    pub(super) fn close_if_useless_since(&self, since: u64) -> bool {
+        let waiting = self.waiting_since() == Some(since)
             && self.holds.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let closed = waiting
+            || self.stalled_since() == Some(since)
+                && self.holds.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0;
         if closed && let Some(task) = self.task().as_ref() {
             task.abort();
         }
@@ -91,6 +107,13 @@ impl Presence {
         Hold(Arc::clone(self))
     }
 
+    /// Notes that the client does not take what is there for it, until it does.
+    pub(super) fn stall(self: &Arc<Self>) -> Stall {
+        let hold = self.hold();
+        self.seat.stalled.store(self.crowd.now().max(1), Ordering::Release);
+        Stall(hold)
+    }
+
     /// For how long it has waited for a request; for no time while one is under way.
     pub(super) fn waits(&self) -> Duration {
         let since = self.seat.waiting_since();
@@ -117,5 +140,14 @@ impl Drop for Hold {
         // First: who sees that nothing holds it must not see an old time.
         seat.since.store(crowd.now(), Ordering::Release);
         seat.holds.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A write that waits for the client.
+pub(super) struct Stall(Hold);
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        self.0.0.seat.stalled.store(0, Ordering::Release);
     }
 }
