@@ -173,6 +173,7 @@ impl Reader<'_> {
             entries: self.value("CACHE_ENTRIES", values::number(1, 10_000_000)),
             bytes: self.value("CACHE_BYTES", values::number(1 << 20, 1 << 40)),
         };
+        let trusted_proxies = self.optional("TRUSTED_PROXIES", values::networks).unwrap_or_default();
         let read_buffer = stream_buffer.clamp(egress::MIN_READ, MAX_READ);
         Settings {
             log: telemetry::Settings {
@@ -183,14 +184,19 @@ impl Reader<'_> {
             },
             server: server::Settings {
                 listen: self.value("HOST", |text| values::hosts(text, port)),
+                tls: self.tls(),
                 drain: self.value("DRAIN_TIMEOUT", values::seconds(0, 86_400)),
                 idle,
                 buffer: stream_buffer / 2,
+                max_connections: self.optional("MAX_CONNECTIONS", values::number(1, 10_000_000)),
+                max_connections_per_address: self
+                    .value("MAX_CONNECTIONS_PER_ADDRESS", values::number(1, 1_000_000)),
+                trusted_proxies: trusted_proxies.clone(),
             },
             api: api::Settings {
                 links: api::LinkSettings {
                     base_url: self.optional("BASE_URL", values::base_url),
-                    trusted_proxies: self.optional("TRUSTED_PROXIES", values::networks).unwrap_or_default(),
+                    trusted_proxies,
                 },
                 origins: self.value("CORS_ORIGINS", values::origins),
                 closed: self.value("ENDPOINTS", admission::closed),

@@ -95,11 +95,12 @@ fn keygen(name: &str) -> ExitCode {
 async fn serve(mut settings: Settings) -> Result<(), BoxError> {
     let started = Instant::now();
     let signals = Signals::register()?;
-    let listeners = server::bind(&settings.server.listen)?;
-    settings.relay.max_streams = server::streams_within_limit(settings.relay.max_streams);
+    let entrance = server::bind(&settings.server)?;
+    let room = server::room_within_limit(settings.relay.max_streams, settings.server.max_connections);
+    settings.relay.max_streams = room.streams;
     let api = wired(&settings)?;
     tokio::spawn(announce(Arc::clone(&api), started));
-    server::run(listeners, api, &settings.server, signals.received(python::exit)).await;
+    server::run(entrance, api, &settings.server, room.connections, signals.received(python::exit)).await;
     Ok(())
 }
 
@@ -115,7 +116,7 @@ async fn print(mut settings: Settings, asked: ExtractRequest) -> Result<(), BoxE
     // Not `Stdout`, whose lock a signal's end would wait for while a reader lets us wait.
     let mut out = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
     let layout = if out.is_terminal() { Layout::Pretty } else { Layout::Line };
-    let base_url = settings.api.links.base_url_at(&settings.server.listen);
+    let base_url = settings.api.links.base_url_at(&settings.server.listen, settings.server.tls.is_some());
     let mut json = wired(&settings)?.describe(&asked, &base_url, layout).await?.to_vec();
     json.push(b'\n');
     out.write_all(&json).map_err(|error| format!("standard output: {error}"))?;

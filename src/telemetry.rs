@@ -1,11 +1,13 @@
 //! Logs and metrics.
 
+mod connections;
 mod exits;
 mod metrics;
 mod sample;
 
 use tracing_subscriber::EnvFilter;
 
+pub use connections::{Connections, Refusal};
 pub use exits::{EgressSample, GuardSample};
 pub use metrics::{Metrics, StreamGuard};
 pub use sample::{QuarantineSample, Sample, open_files, resident_bytes};
@@ -36,7 +38,8 @@ pub fn check_filter(filter: &str) -> Result<(), String> {
 /// Sends the process's log to standard error. Call it once.
 pub fn init(settings: &Settings) {
     // A filter that was not checked logs what it can make of it.
-    let filter = EnvFilter::new(&settings.filter);
+    // h2 tells of every frame, which is asked for by its name alone.
+    let filter = EnvFilter::new(format!("h2=warn,{}", settings.filter));
     // A line that can't be written is lost: complaining about it would panic where standard error is closed.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::Api;
+use crate::telemetry::Metrics;
 
 /// The connection that a request came by.
 #[derive(Debug, Clone)]
@@ -11,11 +14,14 @@ pub struct ClientConnection {
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
+    /// Whether it is our own TLS.
+    pub tls: bool,
     /// The way out.
     pub outlet: Outlet,
 }
 
-/// What a response tells the socket that it goes out by.
+/// What a response tells the socket that it goes out by. Where many share a socket (HTTP/2), each has one of its own,
+/// and no socket listens.
 #[derive(Debug, Clone, Default)]
 pub struct Outlet(Arc<OutletState>);
 
@@ -24,6 +30,8 @@ struct OutletState {
     resets: AtomicBool,
     more: AtomicBool,
     streaming: AtomicBool,
+    offered: AtomicU64,
+    untaken: AtomicBool,
 }
 
 impl Outlet {
@@ -63,5 +71,28 @@ impl Outlet {
     /// Whether more is likely to follow at once.
     pub fn expects_more(&self) -> bool {
         self.0.more.load(Ordering::Relaxed)
+    }
+
+    /// Says that the client has been given a piece of a stream.
+    pub fn offer(&self) {
+        self.0.offered.fetch_add(1, Ordering::Relaxed);
+        self.wait_for_client(true);
+    }
+
+    /// Says whether a stream waits for its client to take what it was given.
+    pub fn wait_for_client(&self, waits: bool) {
+        self.0.untaken.store(waits, Ordering::Relaxed);
+    }
+
+    /// How many pieces the client has been given, where the stream waits for it to take the last of them.
+    pub fn untaken(&self) -> Option<u64> {
+        self.0.untaken.load(Ordering::Relaxed).then(|| self.0.offered.load(Ordering::Relaxed))
+    }
+}
+
+impl Api {
+    /// The counters of the process.
+    pub fn counters(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 }

@@ -38,7 +38,9 @@ impl LinkSettings {
         let forwarded = |name| trusted.then(|| last(headers, name)).flatten();
         let scheme = match forwarded(X_FORWARDED_PROTO) {
             Some("https") => "https",
-            _ => "http",
+            Some(_) => "http",
+            None if connection.is_some_and(|connection| connection.tls) => "https",
+            None => "http",
         };
         let host = forwarded(X_FORWARDED_HOST)
             .and_then(authority)
@@ -49,13 +51,14 @@ impl LinkSettings {
     }
 
     /// `BASE_URL`; else the first of the addresses that a server with these settings listens on.
-    pub fn base_url_at(&self, listen: &[SocketAddr]) -> String {
+    pub fn base_url_at(&self, listen: &[SocketAddr], tls: bool) -> String {
+        let scheme = if tls { "https" } else { "http" };
         match (&self.base_url, listen.first()) {
             (Some(base), _) => base.clone(),
             // All addresses: no client goes to that one.
-            (None, Some(any)) if any.ip().is_unspecified() => format!("http://localhost:{}", any.port()),
-            (None, Some(address)) => format!("http://{address}"),
-            (None, None) => "http://localhost".to_owned(),
+            (None, Some(any)) if any.ip().is_unspecified() => format!("{scheme}://localhost:{}", any.port()),
+            (None, Some(address)) => format!("{scheme}://{address}"),
+            (None, None) => format!("{scheme}://localhost"),
         }
     }
 
@@ -126,6 +129,7 @@ mod tests {
             request.headers_mut().append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         request.extensions_mut().insert(ClientConnection {
+            tls: false,
             peer: peer.parse().unwrap(),
             local: "127.0.0.1:3021".parse().unwrap(),
             outlet: Outlet::default(),
@@ -167,7 +171,7 @@ mod tests {
     fn without_a_request_links_begin_where_the_server_listens() {
         let at = |base_url: Option<&str>, address: &str| {
             let settings = LinkSettings { base_url: base_url.map(str::to_owned), ..LinkSettings::default() };
-            settings.base_url_at(&[address.parse().unwrap(), "192.0.2.1:80".parse().unwrap()])
+            settings.base_url_at(&[address.parse().unwrap(), "192.0.2.1:80".parse().unwrap()], false)
         };
         assert_eq!(at(None, "127.0.0.1:3021"), "http://127.0.0.1:3021");
         assert_eq!(at(None, "[2001:db8::1]:80"), "http://[2001:db8::1]:80");

@@ -232,6 +232,11 @@ impl hyper::body::Body for Outgoing {
             self.outlet.disarm();
         }
         self.outlet.expect_more(!ended && matches!(frame, Poll::Ready(Some(Ok(_)))));
+        match &frame {
+            Poll::Ready(Some(Ok(_))) => self.outlet.offer(),
+            Poll::Pending => self.outlet.wait_for_client(self.stream.is_held_back()),
+            Poll::Ready(_) => {}
+        }
         frame
     }
 
@@ -255,5 +260,6 @@ impl Drop for Outgoing {
         self.passage.visit.resumed(self.stream.resumes());
         self.outlet.stream(false);
         self.outlet.expect_more(false);
+        self.outlet.wait_for_client(false);
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Origin;
 use super::{Reader, table};
+use crate::server::{TlsError, TlsFiles};
 
 /// Largest cookie file that is read, in bytes (`MAX_FILE` in pyenv/sluice/cookies.py).
 const MAX_COOKIE_FILE: u64 = 4 << 20;
@@ -23,6 +24,32 @@ impl Reader<'_> {
             ));
         }
         Some(path)
+    }
+
+    /// The certificate and its key, which belong together.
+    pub(super) fn tls(&mut self) -> Option<TlsFiles> {
+        let (cert, key) = (self.raw("TLS_CERT"), self.raw("TLS_KEY"));
+        let ((cert, origin), (key, key_origin)) = match (cert, key) {
+            (Some(cert), Some(key)) => (cert, key),
+            (None, None) => return None,
+            (Some((_, origin)), None) => {
+                self.problem(table::find("TLS_CERT"), origin, "it has no key without TLS_KEY");
+                return None;
+            }
+            (None, Some((_, origin))) => {
+                self.problem(table::find("TLS_KEY"), origin, "it is of no use without TLS_CERT");
+                return None;
+            }
+        };
+        let files = TlsFiles { cert: cert.trim().into(), key: key.trim().into() };
+        if let Err(error) = files.load() {
+            let (name, origin) = match &error {
+                TlsError::Key { .. } => ("TLS_KEY", key_origin),
+                TlsError::Cert { .. } | TlsError::Pair { .. } => ("TLS_CERT", origin),
+            };
+            self.problem(table::find(name), origin, error.to_string());
+        }
+        Some(files)
     }
 
     /// The folder of the runtime and the package: as set, or near the binary.

@@ -27,6 +27,8 @@ macro_rules! settings {
 settings! {
     "HOST" ADDRESSES = "127.0.0.1,::1", "0.0.0.0", "Addresses to listen on, separated by commas";
     "PORT" PORT = "3021", "8080", "Port to listen on";
+    "TLS_CERT" FILE = "", "/etc/sluice/cert.pem", "Certificate to speak https with, and those above it, PEM; read anew when it changes";
+    "TLS_KEY" FILE = "", "/etc/sluice/key.pem", "Its private key, PEM";
     "BASE_URL" URL = "", "https://video.example.org", "Prefix of links; unset, as the request's Host says";
     "ENCRYPTION_KEY" SECRET = "", "a-long-random-secret", "Secret that stream links are sealed with, 16 bytes at least";
     "ENCRYPTION_KEY_FILE" FILE = "", "/etc/sluice/key", "File that holds the secret";
@@ -37,6 +39,8 @@ settings! {
     "MAX_WORKERS" COUNT = "20", "8", "Extraction threads at most";
     "MAX_QUEUE" COUNT = "200", "50", "Extractions that may wait";
     "MAX_STREAMS" COUNT = "4096", "1000", "Streams at a time; no more than the limit on open files leaves room for";
+    "MAX_CONNECTIONS" COUNT = "", "2000", "Connections of clients at a time; unset, as many as the limit on open files leaves room for";
+    "MAX_CONNECTIONS_PER_ADDRESS" COUNT = "256", "32", "Of one address, or IPv6 network of 64 bits; but for this machine and TRUSTED_PROXIES";
     "YTDLP_TIMEOUT" SECONDS = "30", "15", "One extraction, answered by then";
     "GENERIC" SWITCH = "on", "off", "Whether pages of sites that no extractor knows are searched for videos, by helper processes";
     "GENERIC_WORKERS" COUNT = "2", "4", "Helper processes at most, one page at a time each";

@@ -256,3 +256,48 @@ fn blanks_between_directives_of_the_log_are_no_part_of_them() {
         let _ = filter(text);
     }
 }
+
+#[test]
+fn connections_have_bounds_of_their_own() {
+    let server = load_with(&[], &[]).unwrap().server;
+    assert_eq!((server.max_connections, server.max_connections_per_address), (None, 256));
+    assert!(server.tls.is_none() && server.trusted_proxies.is_empty());
+    let vars =
+        [("MAX_CONNECTIONS", "50"), ("MAX_CONNECTIONS_PER_ADDRESS", "5"), ("TRUSTED_PROXIES", "10.0.0.0/8")];
+    let settings = load_with(&[], &vars).unwrap();
+    assert_eq!((settings.server.max_connections, settings.server.max_connections_per_address), (Some(50), 5));
+    assert_eq!(settings.server.trusted_proxies, settings.api.links.trusted_proxies);
+    for name in ["MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS"] {
+        assert_eq!(problems(load_with(&[], &[(name, "0")]).unwrap_err()), [name]);
+    }
+}
+
+#[test]
+fn a_certificate_and_its_key_come_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let pair = || {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert =
+            rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+        (cert.pem(), key.serialize_pem())
+    };
+    let (ours, other) = (pair(), pair());
+    let (cert, key) = (file("cert.pem", &ours.0), file("key.pem", &ours.1));
+    let tls = load_with(&[], &[("TLS_CERT", &cert), ("TLS_KEY", &key)]).unwrap().server.tls.unwrap();
+    assert_eq!((tls.cert.to_str(), tls.key.to_str()), (Some(cert.as_str()), Some(key.as_str())));
+    let wrong = file("other.pem", &other.1);
+    for (vars, named) in [
+        (&[("TLS_CERT", cert.as_str())][..], "TLS_CERT"),
+        (&[("TLS_KEY", &key)], "TLS_KEY"),
+        (&[("TLS_CERT", &cert), ("TLS_KEY", "/nowhere")], "TLS_KEY"),
+        (&[("TLS_CERT", &key), ("TLS_KEY", &key)], "TLS_CERT"),
+        (&[("TLS_CERT", &cert), ("TLS_KEY", &wrong)], "TLS_CERT"),
+    ] {
+        assert_eq!(problems(load_with(&[], vars).unwrap_err()), [named], "{vars:?}");
+    }
+}

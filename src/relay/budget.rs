@@ -31,13 +31,18 @@ struct Counted {
 impl Budget {
     /// Waits until no more than `limit` bytes are under way. For one waiter.
     pub(super) fn poll_below(&self, limit: usize, cx: &mut Context<'_>) -> Poll<()> {
-        let is_below = || self.0.held.load(Ordering::Acquire) <= limit;
+        let is_below = || !self.is_above(limit);
         if is_below() {
             return Poll::Ready(());
         }
         self.0.waiting.register(cx.waker());
         // It may have fallen meanwhile, with nobody there to be woken.
         if is_below() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether more than `limit` bytes are under way.
+    pub(super) fn is_above(&self, limit: usize) -> bool {
+        self.0.held.load(Ordering::Acquire) > limit
     }
 
     /// Counts `bytes` until they are dropped.

@@ -79,6 +79,11 @@ impl StreamBody {
         self.resumes
     }
 
+    /// Whether no more is read from the upstream until the client has taken what is under way.
+    pub fn is_held_back(&self) -> bool {
+        self.budget.is_above(self.room)
+    }
+
     fn deliver(&mut self, data: Bytes) -> Frame<Bytes> {
         if let State::Reading(_, progress) = &mut self.state {
             progress.advance(&data);

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::seat::{Presence, Stall};
 use crate::api::client::Outlet;
 use crate::silence::Silence;
 
@@ -32,13 +34,17 @@ pub(super) struct ConnectionIo {
     holding: bool,
     /// Of a client that takes nothing of what is there for it.
     silence: Silence,
-    /// What the client sent while a stream was going out: hyper does not read then, and would not see it leave.
+    /// What the client sent before it was clear what it speaks, or while a stream was going out: hyper does not read
+    /// then, and would not see it leave.
     ahead: BytesMut,
+    presence: Arc<Presence>,
+    /// While the client takes nothing of what is there for it.
+    stall: Option<Stall>,
 }
 
 impl ConnectionIo {
     /// `idle`: longest time that the client may take nothing.
-    pub(super) fn new(stream: TcpStream, outlet: Outlet, idle: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, outlet: Outlet, presence: Arc<Presence>, idle: Duration) -> Self {
         // Without the first, small answers wait for the client's acknowledgement; if one fails, it goes without.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
@@ -49,7 +55,41 @@ impl ConnectionIo {
             holding: false,
             silence: Silence::new(idle),
             ahead: BytesMut::new(),
+            presence,
+            stall: None,
         }
+    }
+
+    /// Whether the client's first bytes are these. Waits until that is clear; they stay there to be read.
+    pub(super) async fn begins_with(&mut self, start: &[u8]) -> io::Result<bool> {
+        loop {
+            let known = self.ahead.len().min(start.len());
+            if self.ahead[..known] != start[..known] {
+                return Ok(false);
+            }
+            if known == start.len() {
+                return Ok(true);
+            }
+            self.stream.readable().await?;
+            if self.read_ahead()? == Some(0) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// Reads what is there: so many bytes, none at the end, or nothing yet.
+    fn read_ahead(&mut self) -> io::Result<Option<usize>> {
+        self.ahead.reserve(READ_AHEAD);
+        match self.stream.try_read_buf(&mut self.ahead) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// Whether the end of this connection is to be a reset.
+    pub(super) fn is_to_reset(&mut self) -> bool {
+        self.disarm();
+        self.armed
     }
 
     /// Before bytes go out that only a proper end makes whole.
@@ -99,11 +139,8 @@ impl ConnectionIo {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(ready) => ready?,
             }
-            self.ahead.reserve(READ_AHEAD);
-            match self.stream.try_read_buf(&mut self.ahead) {
-                Ok(0) => return Err(io::ErrorKind::ConnectionAborted.into()),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
+            if self.read_ahead()? == Some(0) {
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }
         Ok(())
@@ -123,8 +160,10 @@ impl ConnectionIo {
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.silence.end();
+            self.stall = None;
             return written;
         }
+        self.stall.get_or_insert_with(|| self.presence.stall());
         self.check_presence(cx)?;
         ready!(self.silence.poll(cx));
         tracing::debug!("connection reset: the client takes nothing");
@@ -172,8 +211,7 @@ impl AsyncWrite for ConnectionIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.disarm();
-        if self.armed {
+        if self.is_to_reset() {
             // A shutdown would send FIN, which says that all is well.
             return Poll::Ready(Ok(()));
         }

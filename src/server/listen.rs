@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
+use super::Settings;
+use super::tls::{Tls, TlsError};
+
 /// Connections that the kernel keeps for us until we accept them (listen(2); capped by `somaxconn`).
 const BACKLOG: i32 = 1024;
 
@@ -20,21 +23,32 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No address at all.
     #[error("no address to listen on")]
     None,
 }
 
+/// Where clients come in.
+pub struct Entrance {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) tls: Option<Tls>,
+}
+
 /// Binds every address. One that this host does not have (`::1` without IPv6) is left out with a warning, as
 /// long as another is left.
-pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+pub fn bind(settings: &Settings) -> Result<Entrance, ListenError> {
+    let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let mut listeners = Vec::new();
     let mut missing = None;
-    for &address in addresses {
+    for &address in &settings.listen {
         match listen(address) {
             Ok(listener) => {
                 let bound = listener.local_addr().unwrap_or(address);
-                tracing::info!("listening on http://{bound}");
+                tracing::info!("listening on {scheme}://{bound}");
                 listeners.push(listener);
             }
             Err(source) if is_not_here(&source) => {
@@ -46,7 +60,7 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
     }
     match listeners.is_empty() {
         true => Err(missing.unwrap_or(ListenError::None)),
-        false => Ok(listeners),
+        false => Ok(Entrance { listeners, tls }),
     }
 }
 

@@ -1,9 +1,20 @@
 //! The raw hyper server: listeners, the accept loop, connections, and the drain.
+//!
+//! A connection is admitted (`crowd`), greeted (`greet`: TLS, and which HTTP it is) and served (`http1`, `http2`).
 
+mod crowd;
+mod drain;
 mod files;
+mod greet;
+mod http1;
+mod http2;
 mod io;
 mod listen;
+mod seat;
+mod service;
 mod signals;
+mod tls;
+mod wire;
 
 use std::convert::Infallible;
 use std::io as std_io;
@@ -11,23 +22,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::api::Api;
 use crate::api::client::{ClientConnection, Outlet};
+use crowd::{Bounds, Crowd};
+use drain::Drain;
 use io::ConnectionIo;
+use service::Requests;
+use tls::Tls;
 
-pub use files::streams_within_limit;
-pub use listen::{ListenError, bind};
+pub use files::{Room, room_within_limit};
+pub use listen::{Entrance, ListenError, bind};
 pub use signals::Signals;
+pub use tls::{TlsError, TlsFiles};
 
 /// Longest wait for a request's head, from the connection's start or the last answer's end.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,66 +47,112 @@ const MIN_BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
+/// How long a client may take nothing of what is there for it, where another finds no room. The kernel says that it
+/// takes something each 64 KiB or sooner, which one with 10 kB/s does in less.
+const STALL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Settings of this room.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
+    /// What TLS is spoken with; unset, there is none.
+    pub tls: Option<TlsFiles>,
     /// How long streams may finish after a signal.
     pub drain: Duration,
     /// Longest time that a client may take nothing of what is sent to it.
     pub idle: Duration,
     /// Bytes of a response that are collected before they are written, per connection.
     pub buffer: usize,
+    /// Connections at a time; unset, as many as the limit on open files leaves room for.
+    pub max_connections: Option<usize>,
+    /// Connections at a time of an address, or of an IPv6 network of 64 bits.
+    pub max_connections_per_address: usize,
+    /// Peers that many clients are behind.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Serves until `shutdown` is ready; then accepts nothing more and gives streams the drain's time to finish.
+/// `connections`: at a time.
 pub async fn run(
-    listeners: Vec<TcpListener>,
+    entrance: Entrance,
     api: Arc<Api>,
     settings: &Settings,
+    connections: usize,
     shutdown: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
-    let accepting = listeners.iter().map(|listener| accept(listener, &api, settings, &graceful));
+    let Entrance { listeners, tls } = entrance;
+    let bounds = Bounds {
+        per_address: settings.max_connections_per_address,
+        all: connections,
+        patience: STALL_PATIENCE.min(settings.idle),
+        trusted_proxies: settings.trusted_proxies.clone(),
+    };
+    let hall = Hall {
+        crowd: Crowd::new(bounds, Arc::clone(api.counters())),
+        api: Arc::clone(&api),
+        tls: tls.map(Arc::new),
+        drain: Drain::default(),
+        limits: Limits { idle: settings.idle, buffer: settings.buffer.max(MIN_BUFFER) },
+    };
+    let accepting = join_all(listeners.iter().map(|listener| hall.accept(listener)));
+    let follow = async {
+        match &hall.tls {
+            Some(tls) => tls.follow().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         biased;
         () = shutdown => {}
-        _ = join_all(accepting) => {}
+        _ = accepting => {}
+        () = follow => {}
     }
     // New clients are refused from here on, and go to another server if there is one.
     drop(listeners);
     api.drain();
     let drain = settings.drain;
-    let left = graceful.count();
+    let left = hall.drain.left();
     tracing::info!(connections = left, seconds = drain.as_secs(), "draining");
-    match tokio::time::timeout(drain, graceful.shutdown()).await {
+    match tokio::time::timeout(drain, hall.drain.run()).await {
         Ok(()) => tracing::info!("drained"),
         Err(_) => tracing::warn!("the drain's time is over; what still runs is cut off"),
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    api: &Arc<Api>,
-    settings: &Settings,
-    graceful: &GracefulShutdown,
-) -> Infallible {
-    let limits = Limits { idle: settings.idle, buffer: settings.buffer.max(MIN_BUFFER) };
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Without an address of its own it is gone already.
-                let Ok(local) = stream.local_addr() else { continue };
-                let client = ClientConnection { peer, local, outlet: Outlet::default() };
-                tokio::spawn(serve(stream, client, Arc::clone(api), limits, graceful.watcher()));
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "can't accept");
-                tokio::time::sleep(ACCEPT_BACKOFF).await;
+/// What connections are let into.
+struct Hall {
+    crowd: Crowd,
+    api: Arc<Api>,
+    tls: Option<Arc<Tls>>,
+    drain: Drain,
+    limits: Limits,
+}
+
+impl Hall {
+    async fn accept(&self, listener: &TcpListener) -> Infallible {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.enter(stream, peer),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept");
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                }
             }
         }
+    }
+
+    fn enter(&self, stream: TcpStream, peer: SocketAddr) {
+        // Without an address of its own it is gone already.
+        let Ok(local) = stream.local_addr() else { return };
+        let Some(presence) = self.crowd.admit(peer.ip()) else { return };
+        let tls = self.tls.clone();
+        let client = ClientConnection { peer, local, tls: tls.is_some(), outlet: Outlet::default() };
+        let io = ConnectionIo::new(stream, client.outlet.clone(), Arc::clone(&presence), self.limits.idle);
+        let requests = Requests { api: Arc::clone(&self.api), client, presence: Arc::clone(&presence) };
+        let greeted = greet::greet(io, tls, requests, self.limits, self.drain.watcher());
+        presence.greeted_by(tokio::spawn(greeted).abort_handle());
     }
 }
 
@@ -111,33 +167,4 @@ fn is_of_one_connection(error: &std_io::Error) -> bool {
 struct Limits {
     idle: Duration,
     buffer: usize,
-}
-
-/// Serves one connection. Not an `async fn`: that would keep room for each step of the making of the future, for
-/// as long as the connection lives.
-fn serve(
-    stream: TcpStream,
-    client: ClientConnection,
-    api: Arc<Api>,
-    limits: Limits,
-    watcher: Watcher,
-) -> impl Future<Output = ()> {
-    let peer = client.peer;
-    let io = ConnectionIo::new(stream, client.outlet.clone(), limits.idle);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(client.clone());
-        let api = Arc::clone(&api);
-        // In a box, which is gone once there is an answer: most of a connection's life is a stream's body.
-        Box::pin(async move { Ok::<_, Infallible>(api.handle(request).await) })
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(limits.buffer)
-        .serve_connection(TokioIo::new(io), service);
-    watcher.watch(connection).map(move |result| {
-        if let Err(error) = result {
-            tracing::debug!(%error, %peer, "connection ended");
-        }
-    })
 }

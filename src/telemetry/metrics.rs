@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::connections::Connections;
 use super::sample::{Sample, Sampled};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,6 +71,7 @@ pub struct Metrics {
     refused: Family<Reason, Counter>,
     key_requests: Family<KeyLabel, Counter>,
     key_bytes: Family<KeyLabel, Counter>,
+    connections: Connections,
     sampled: Sampled,
 }
 
@@ -91,6 +93,7 @@ impl Default for Metrics {
             refused: Family::default(),
             key_requests: Family::default(),
             key_bytes: Family::default(),
+            connections: Connections::default(),
             sampled: Sampled::default(),
         };
         metrics.registered()
@@ -143,6 +146,7 @@ impl Metrics {
         registry.register("workers_stuck", "Extraction threads given up", sampled.workers_stuck.clone());
         registry.register("queue", "Extractions that wait", sampled.queue.clone());
         sampled.exits.register(&mut registry);
+        self.connections.register(&mut registry);
         registry.register("resident_bytes", "Resident memory", sampled.resident.clone());
         registry.register("open_files", "Open file descriptors", sampled.open_files.clone());
         self.registry = registry;
@@ -197,6 +201,11 @@ impl Metrics {
     pub fn helpers_ended(&self) -> BTreeMap<&'static str, u64> {
         let count = |reason| (reason, self.quarantine_ended.get_or_create(&Reason { reason }).get());
         HELPER_ENDS.map(count).into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Clients' connections.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Counts an extraction that ended at a limit.

@@ -14,6 +14,7 @@ from pathlib import Path
 import common
 import relays
 from subjects import (
+    admission,
     any_host,
     cached,
     egress,
@@ -44,9 +45,10 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "soak": soak.run,
     "hostile": hostile.run,
     "egress": egress.run,
+    "admission": admission.run,
 }
 
-ON_DEMAND = {"cached", "egress", "link", "relay", "memory", "faults", "soak", "hostile"}
+ON_DEMAND = {"admission", "cached", "egress", "link", "relay", "memory", "faults", "soak", "hostile"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
@@ -103,7 +105,11 @@ def options() -> tuple[list[str], common.Options]:
         f"hostile: per run and side of its last table ({any_host.EXTRACTIONS})",
     )
     parser.add_argument(
-        "--seconds", type=float, default=5, metavar="N", help="cached, soak: length of a load that is not counted (5)"
+        "--seconds",
+        type=float,
+        default=5,
+        metavar="N",
+        help="admission, cached, soak: length of a load that is not counted (5)",
     )
     parser.add_argument("--cases", type=int, metavar="N", help="hostile: so many pages of the corpus (all)")
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="hostile: helpers killed (200)")

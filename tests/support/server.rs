@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// What the log says once a port is bound; the address and the port follow.
-const LISTENING: &str = "listening on http://";
+/// What the log says once a port is bound; the scheme, the address and the port follow.
+const LISTENING: &str = " listening on http";
 
 /// What the log says once a worker is warm.
 const READY: &str = "ready in ";
@@ -26,6 +26,7 @@ pub struct TestServer {
     /// Kills the server when this test process ends without dropping it, as it does with one in a static.
     reaper: Child,
     log: Arc<Log>,
+    scheme: String,
     address: SocketAddr,
     home: TempDir,
 }
@@ -84,13 +85,14 @@ impl TestServer {
         let reaper = reaper(child.id());
         let log = Log::follow(child.stderr.take().unwrap());
         let line = log.wait_for(LISTENING);
-        let address = line.split(LISTENING).nth(1).unwrap().parse().unwrap();
-        TestServer { child, reaper, log, address, home }
+        let (rest, address) = line.rsplit_once("://").unwrap();
+        let scheme = rest.rsplit(' ').next().unwrap().to_owned();
+        TestServer { child, reaper, log, scheme, address: address.parse().unwrap(), home }
     }
 
-    /// `http://ADDRESS:PORT` and `path`.
+    /// `http://ADDRESS:PORT` and `path`; `https`, where the server speaks TLS itself.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Where the server listens.

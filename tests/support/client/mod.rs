@@ -116,9 +116,13 @@ fn request_bytes(method: &str, url: &Url, headers: &[(&str, &str)], body: &[u8])
 
 /// Sends the given bytes as they are and reads the head of an answer.
 pub fn open_raw(address: SocketAddr, bytes: &[u8]) -> Open {
-    let mut wire = connect(address);
+    send_raw(Box::new(connect(address)), bytes)
+}
+
+/// The same over a connection that is already there.
+pub fn send_raw(mut wire: Box<dyn Wire>, bytes: &[u8]) -> Open {
     let _ = wire.write_all(bytes);
-    Open::read_head(Box::new(wire), false)
+    Open::read_head(wire, false)
 }
 
 /// How a connection ended.
