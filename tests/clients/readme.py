@@ -4,46 +4,34 @@ Only the port is another: 3021 may be taken. Each example must leave one file wi
 """
 
 import hashlib
-import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 600  # seconds for the demo to be set up and to serve
+from demo import PATIENCE, ROOT, Demo
+
 ONE_EXAMPLE = 60  # seconds
 
 
-def main() -> int:
-    """Run every example; return the number that failed."""
+def check(server: Demo) -> bool:
+    """Run every example; tell whether all are right."""
     readme = (ROOT / "README.md").read_text()
     node_modules = install_axios()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as home:
-        demo = start_demo(port, home)
-        try:
-            curl, sha256 = announced(demo)
-            examples = {
-                "one request": ("sh", block(readme, "Use it", "sh")),
-                "curl": ("sh", block(readme, "curl", "sh")),
-                "Python": ("python", block(readme, "Python", "python")),
-                "Node": ("js", block(readme, "Node", "js")),
-            }
-            shown = block(readme, "Use it", "sh").strip()
-            if shown.replace("3021", str(port)) != curl:
-                print(f"the demo prints {curl}\nREADME shows     {shown}")
-                return 1
-            wait_ready(port)
-            failed = [name for name, it in examples.items() if not run(name, *it, port, sha256, node_modules)]
-        finally:
-            os.killpg(demo.pid, signal.SIGTERM)
-            demo.wait(PATIENCE)
-    print(f"{len(examples) - len(failed)} passed, {len(failed)} failed")
-    return len(failed)
+    examples = {
+        "one request": ("sh", block(readme, "Use it", "sh")),
+        "curl": ("sh", block(readme, "curl", "sh")),
+        "Python": ("python", block(readme, "Python", "python")),
+        "Node": ("js", block(readme, "Node", "js")),
+    }
+    shown = block(readme, "Use it", "sh").strip()
+    if shown.replace("3021", str(server.port)) != server.curl:
+        print(f"the demo prints {server.curl}\nREADME shows     {shown}")
+        return False
+    # All of them, whatever comes of one.
+    fine = [run(name, *it, server.port, server.sha256, node_modules) for name, it in examples.items()]
+    return all(fine)
 
 
 def install_axios() -> Path:
@@ -51,43 +39,6 @@ def install_axios() -> Path:
     folder = ROOT / "tests/clients"
     subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True, timeout=PATIENCE)
     return folder / "node_modules"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def start_demo(port: int, home: str) -> subprocess.Popen[str]:
-    """Start `scripts/serve --demo` in a process group of its own."""
-    return subprocess.Popen(
-        [ROOT / "scripts/serve", "--demo"],
-        env={**os.environ, "PORT": str(port), "STATE_DIR": home},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def announced(demo: subprocess.Popen[str]) -> tuple[str, str]:
-    """Return the curl line and the SHA-256 that the demo prints."""
-    assert demo.stdout is not None
-    curl = None
-    for line in demo.stdout:
-        if line.startswith("  curl "):
-            curl = line.strip()
-        found = re.search(r"SHA-256 is ([0-9a-f]{64})", line)
-        if found and curl:
-            return curl, found[1]
-    raise SystemExit(f"the demo ended with {demo.wait()}")
-
-
-def wait_ready(port: int) -> None:
-    """Wait until the server answers; curl does the waiting."""
-    url = f"http://localhost:{port}/ready"
-    command = ["curl", "-sSf", "-o", "/dev/null", "--retry", "100", "--retry-delay", "1", "--retry-all-errors", url]
-    subprocess.run(command, check=True, timeout=PATIENCE, stderr=subprocess.DEVNULL)
 
 
 def block(readme: str, heading: str, language: str) -> str:
@@ -118,7 +69,3 @@ def run(name: str, language: str, code: str, port: int, sha256: str, node_module
         if not fine:
             print(f"exit code {ended.returncode}, SHA-256 {sums}, expected {sha256}\n{ended.stdout}{ended.stderr}")
         return fine
-
-
-if __name__ == "__main__":
-    sys.exit(main())
