@@ -210,9 +210,9 @@ impl Exits {
     pub(super) fn resolve(&self, route: &Route) -> Option<(usize, Way)> {
         let found = |index: usize, way: Way| Some((index, way));
         let Some(name) = &route.egress else {
-            // The page was fetched while none was listed.
-            let direct = self.exits.iter().position(|exit| exit.kind == Kind::Direct);
-            return found(direct?, Way::Direct);
+            // The page was fetched while none was listed. Where one is now, nothing leaves past it.
+            let direct = self.exits.iter().position(|exit| exit.kind == Kind::Direct).unwrap_or(0);
+            return found(direct, self.exits.get(direct)?.kind.way());
         };
         if let Some(index) = self.exits.iter().position(|exit| exit.name == *name) {
             return found(index, self.exits[index].kind.way());
@@ -316,6 +316,8 @@ mod tests {
             Some((2, Way::Direct)),
             "of a page before there was a list"
         );
+        let (first, _) = self::exits(&["11.0.0.1", "11.0.0.2"]).resolve(&Route::default()).unwrap();
+        assert_eq!(first, 0);
         let route = |name: &str| Route { egress: Some(name.into()), family: None };
         assert_eq!(exits.resolve(&route("2a11:0:2::1")), None);
         assert_eq!(exits.resolve(&route("gone")), None);
