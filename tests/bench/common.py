@@ -133,14 +133,21 @@ def stage(size: int = 200_000, *, delay: int = 0, plays: Sequence[str] = ()) -> 
 
 @contextmanager
 def sluice(
-    options: Options, settings: Mapping[str, str], *, log: Path | None = None, cores: str | None = None
+    options: Options,
+    settings: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    cores: str | None = None,
+    files: int | None = None,
 ) -> Iterator[Process]:
-    """Start Sluice with its defaults and these settings, and wait until `/ready` answers 200."""
+    """Start Sluice with its defaults and these settings, and so many files; wait until `/ready` answers 200."""
     # A build of another work tree has its runtime there.
     trees = (options.binary.parents[2] if len(options.binary.parents) > 2 else ROOT, ROOT)
     pyenv = next(tree / "pyenv" for tree in trees if (tree / "pyenv/runtime").exists() or tree == ROOT)
     own = {"HOST": "127.0.0.1", "PORT": "0", "PYENV_DIR": str(pyenv)}
-    with running([options.binary], {**own, **settings, **options.settings}, log=log, cores=cores) as process:
+    limited = [] if files is None else ["prlimit", f"--nofile={files}:{files}"]
+    settings = {**own, **settings, **options.settings}
+    with running([*limited, options.binary], settings, log=log, cores=cores) as process:
         process.listening("listening on http://127.0.0.1:")
         process.wait_for("ready in ")
         get(process, "/ready")
