@@ -1,7 +1,9 @@
 """Answers that are counted while they are read, so that none is unpacked further than its job's limits."""
 
+import contextlib
 import http.client
 import re
+import socket
 import time
 from typing import Any
 
@@ -19,6 +21,10 @@ _PIECE = 256 << 10
 
 _LENGTH = re.compile(r"[0-9]{1,19}")
 """Bytes: 19 digits hold what any counter of 64 bits does."""
+
+
+_LAST_READ = 1.0
+"""Seconds that a thread may take to see that its connection was shut down."""
 
 
 class Reply(http.client.HTTPResponse):
@@ -80,7 +86,10 @@ class Response(urllib3.response.HTTPResponse):  # type: ignore[misc]  # untyped,
         return data
 
 
-class Messages(_websockets.WebsocketsResponseAdapter):  # type: ignore[misc]
+_Adapter: Any = _websockets.WebsocketsResponseAdapter
+
+
+class Messages(_Adapter):  # type: ignore[misc]
     """A websocket whose messages are counted; the library takes none of more than a mebibyte."""
 
     page: Page | None = None
@@ -99,6 +108,19 @@ class Messages(_websockets.WebsocketsResponseAdapter):  # type: ignore[misc]
         if self.page is not None:
             self.page.add(len(message))
         return message
+
+    def close(self) -> None:
+        """End the connection, and wait until the library's thread reads from it no more.
+
+        A socket that is closed while that thread is inside of a read gives its number to the next one, whose first
+        bytes the thread then takes.
+        """
+        with contextlib.suppress(OSError):
+            self._ws.socket.shutdown(socket.SHUT_RDWR)
+        self._ws.recv_events_thread.join(_LAST_READ)
+        self._ws.close_socket()
+        # Past yt-dlp's own, which closes without that wait.
+        super(_Adapter, self).close()
 
 
 def install() -> None:

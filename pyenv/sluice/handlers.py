@@ -134,11 +134,8 @@ class WebsocketsRH(_Kept, _websockets.WebsocketsRH):
     def end(self) -> None:
         """Close what was opened: one that an exception has left is in a cycle with it, and waits for the collector."""
         while self._open:
-            with contextlib.suppress(Exception):
-                websocket = self._open.pop()
-                websocket.close()
-                # Which may have left it to the thread that reads.
-                websocket._ws.close_socket()
+            with contextlib.suppress(OSError):
+                self._open.pop().close()
 
 
 class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
