@@ -44,7 +44,7 @@ fn main() {
 fn checks<'a>(admission: &Admission, callers: impl Iterator<Item = (Option<&'a [u8]>, IpAddr)>) -> u128 {
     let (begun, mut count) = (Instant::now(), 0);
     for (key, address) in callers {
-        let caller = admission.caller(key, address, true).unwrap();
+        let caller = admission.caller(key.into_iter(), address, true).unwrap();
         admission.admit(&caller).unwrap();
         assert!(admission.may_be_allowed(&caller, "www.tiktok.com"));
         admission.extraction(&caller).unwrap();

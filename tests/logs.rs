@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 fn line_of(world: &World, id: &str) -> String {
     world.wait_until(|| {
         let log = world.server.log();
-        let lines: Vec<_> = log.iter().filter(|line| line.contains(id) && line.contains("answered")).collect();
+        let lines: Vec<_> =
+            log.iter().filter(|line| line.contains(id) && line.contains("answered")).collect();
         match lines[..] {
             [line] => Ok(line.clone()),
             _ => Err(lines.len()),
@@ -47,7 +48,9 @@ fn each_request_has_one_line() {
     let stream = world.get(&format!("/stream?data={secret}"));
     assert_eq!(stream.body.len(), 70_000);
     let line = line_of(&world, stream.header("x-request-id").unwrap());
-    for part in ["path=\"/stream\"", "status=200", "bytes=70000", "resumes=1", "token=\"", "host=\"www.tiktok.com\""] {
+    for part in
+        ["path=\"/stream\"", "status=200", "bytes=70000", "resumes=1", "token=\"", "host=\"www.tiktok.com\""]
+    {
         assert!(line.contains(part), "{part} in {line}");
     }
     let head = client::request("HEAD", &world.server.url(&format!("/stream?data={secret}")), &[], b"");

@@ -77,6 +77,11 @@ impl Account {
         Self { limits, rate: limits.rate.map(one), used: Mutex::default() }
     }
 
+    /// Goes on from what another has counted of the day. Streams under way end with that one.
+    pub(super) fn take_over(&self, other: &Self) {
+        *self.lock() = Used { streams: 0, ..*other.lock() };
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }

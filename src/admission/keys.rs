@@ -70,7 +70,8 @@ pub struct Keys {
     path: PathBuf,
     defaults: Limits,
     table: RwLock<Arc<Table>>,
-    stamp: Mutex<Option<Stamp>>,
+    /// Of the file as it was read, and as it was at the last look.
+    stamps: Mutex<[Option<Stamp>; 2]>,
 }
 
 impl Keys {
@@ -80,7 +81,7 @@ impl Keys {
         let table = parse(path, &text(path)?, defaults, &Table::new())?;
         tracing::info!(keys = table.len(), "keys read");
         let (path, table) = (path.to_owned(), RwLock::new(Arc::new(table)));
-        Ok(Self { path, defaults, table, stamp: Mutex::new(stamp) })
+        Ok(Self { path, defaults, table, stamps: Mutex::new([stamp; 2]) })
     }
 
     /// Whose key this is.
@@ -94,11 +95,14 @@ impl Keys {
     /// Reads the file again if it has changed. One that can't be used leaves the keys as they are.
     pub(super) fn refresh(&self) {
         let now = stamp(&self.path);
-        let mut last = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == now {
+        let mut stamps = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let [read, last] = &mut *stamps;
+        // Only once it stays as it is: it may be half written.
+        let settled = std::mem::replace(last, now) == now;
+        if !settled || *read == now {
             return;
         }
-        *last = now;
+        *read = now;
         let known = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
         match text(&self.path).and_then(|text| parse(&self.path, &text, self.defaults, &known)) {
             Ok(table) => {
@@ -125,7 +129,7 @@ fn text(path: &Path) -> Result<String, KeysError> {
     text.ok_or_else(|| KeysError::Large(path.to_owned()))
 }
 
-/// Keys that are `known` with the same rights keep what is counted of them.
+/// Keys that are `known` keep what is counted of them, but for the rate where that is another.
 fn parse(path: &Path, text: &str, defaults: Limits, known: &Table) -> Result<Table, KeysError> {
     let (mut table, mut names, mut problems) = (Table::new(), HashMap::new(), Vec::new());
     for (number, line) in (1..).zip(text.lines()) {
@@ -145,7 +149,11 @@ fn parse(path: &Path, text: &str, defaults: Limits, known: &Table) -> Result<Tab
         }
         let key = match known.get(&key.digest) {
             Some(same) if same.is_like(&key) => Arc::clone(same),
-            _ => Arc::new(key),
+            Some(other) => {
+                key.account.take_over(&other.account);
+                Arc::new(key)
+            }
+            None => Arc::new(key),
         };
         if let Some(other) = table.insert(key.digest, Arc::clone(&key)) {
             problems.push(format!("line {number}: {} and {} have the same key", key.name, other.name));
@@ -267,12 +275,15 @@ mod tests {
         let had = keys.find(one.as_bytes()).unwrap();
         write(&format!("{first} rate=2/h\n{second}\n"));
         keys.refresh();
+        keys.refresh();
         assert!(Arc::ptr_eq(&had, &keys.find(one.as_bytes()).unwrap()), "what it has had still counts");
         assert!(keys.find(two.as_bytes()).is_some());
         write("nonsense\n");
         keys.refresh();
+        keys.refresh();
         assert!(keys.find(two.as_bytes()).is_some());
         write(&format!("{first} rate=3/h\n"));
+        keys.refresh();
         keys.refresh();
         assert!(keys.find(two.as_bytes()).is_none());
         assert!(!Arc::ptr_eq(&had, &keys.find(one.as_bytes()).unwrap()));

@@ -147,13 +147,23 @@ impl Admission {
         self.strangers.tidy();
     }
 
-    /// Who shows a key, or none, from an address. `is_stranger`: that it may be another's, or is of the public internet.
-    pub fn caller(&self, key: Option<&[u8]>, address: IpAddr, is_stranger: bool) -> Result<Caller, Refusal> {
-        let key = match (key, &self.keys) {
-            (Some(shown), Some(keys)) => Some(keys.find(shown).ok_or(Refusal::UnknownKey)?),
-            // Who has one for another server is no worse than who has none.
-            _ => None,
-        };
+    /// Who shows keys, or none, from an address. `is_stranger`: that it may be another's, or is of the public internet.
+    pub fn caller<'a>(
+        &self,
+        shown: impl Iterator<Item = &'a [u8]>,
+        address: IpAddr,
+        is_stranger: bool,
+    ) -> Result<Caller, Refusal> {
+        let mut key = None;
+        // Without keys of its own, who has one for another server is no worse than who has none.
+        if let Some(keys) = &self.keys {
+            let mut shown = shown.peekable();
+            let shows = shown.peek().is_some();
+            key = shown.find_map(|shown| keys.find(shown));
+            if shows && key.is_none() {
+                return Err(Refusal::UnknownKey);
+            }
+        }
         Ok(Caller { key, address, is_stranger })
     }
 

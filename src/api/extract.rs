@@ -18,7 +18,7 @@ use super::tickets::{StreamLink, Tickets};
 use super::visit::Visit;
 use super::{Api, request};
 use crate::admission::Caller;
-use crate::extract::{Entry, Format, FormatInfo, Found, Kind, Metadata};
+use crate::extract::{Asker, Entry, Format, FormatInfo, Found, Kind, Metadata};
 use crate::ticket::Item;
 
 pub use asked::ExtractRequest;
@@ -123,7 +123,10 @@ impl Api {
         let Found { extracted, cached } = self.found(visit, caller, &ask, fresh).await?;
         let chosen = match asked.format.as_deref().filter(|selector| !selector.is_empty()) {
             Some(_) if extracted.extraction.is_playlist() => return Err(no_file_but_entries()),
-            Some(selector) => Some(self.extractor.select(&extracted.extraction, selector).await?),
+            Some(selector) => {
+                let asker = Asker(self.admission.number(caller));
+                Some(self.extractor.select(&extracted.extraction, selector, asker).await?)
+            }
             None => None,
         };
         let tickets = Tickets {

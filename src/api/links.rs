@@ -85,6 +85,11 @@ pub(super) fn is_local<B>(request: &Request<B>) -> bool {
         && named(request).is_none_or(|host| host.is_ok_and(is_loopback_name))
 }
 
+/// Whether a request over loopback is for a name of loopback, too; one by another way may be for any name.
+pub(super) fn is_for_this_machine<B>(request: &Request<B>, peer: IpAddr) -> bool {
+    !peer.is_loopback() || named(request).is_none_or(|host| host.is_ok_and(is_loopback_name))
+}
+
 /// The host that a request is for: a target that is a URL counts, and `Host` then not (RFC 9112 §3.2.2).
 fn named<B>(request: &Request<B>) -> Option<Result<&str, ToStrError>> {
     let target = request.uri().authority().map(|authority| Ok(authority.as_str()));

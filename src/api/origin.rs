@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, FORWARDED};
 use http::{HeaderMap, HeaderName, Request};
 
 use super::client::ClientConnection;
-use super::links::{FORWARDING, LinkSettings, X_FORWARDED_FOR};
+use super::links::{FORWARDING, LinkSettings, X_FORWARDED_FOR, is_for_this_machine};
 use crate::admission;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -38,13 +38,17 @@ impl LinkSettings {
         let Some(peer) = connection.map(|connection| connection.peer.ip().to_canonical()) else {
             return Origin::here();
         };
+        let is_proxied = FORWARDING.iter().any(|name| headers.contains_key(name));
+        let itself = connection.is_some_and(|connection| connection.local.ip().to_canonical() == peer);
+        // A proxy on this machine that says nothing of its client asks for the name that the client did.
+        let is_near =
+            itself && !peer.is_loopback() || admission::is_near(peer) && is_for_this_machine(request, peer);
         if !self.is_trusted(peer) {
             // Somebody else's proxy, and who is behind it is unknown; or a client that says so.
-            let is_proxied = FORWARDING.iter().any(|name| headers.contains_key(name));
-            return Origin { address: peer, is_stranger: is_proxied || !admission::is_near(peer) };
+            return Origin { address: peer, is_stranger: is_proxied || !is_near };
         }
         let client = match (self.behind(listed(headers)), self.behind(forwarded(headers))) {
-            (None, None) => return Origin::of(peer),
+            (None, None) => return Origin { address: peer, is_stranger: is_proxied || !is_near },
             // A proxy writes one of them, and lets the client's own other one pass.
             (Some(one), Some(other)) if one != other => None,
             (Some(client), _) | (None, Some(client)) => client,
@@ -66,15 +70,39 @@ fn listed(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(address).collect()
 }
 
-/// RFC 7239 §4: `for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`.
+/// RFC 7239 §4: `for=192.0.2.1;proto=https, for="[2001:db8::1]:4711"`. None of a hop that says it not at all, or twice.
 fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let hop = |element: &str| {
-        let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-        let of = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value).next();
-        of.and_then(|value| address(value.trim().trim_matches('"')))
+        let pairs = unquoted(element, ';').into_iter().filter_map(|pair| pair.trim().split_once('='));
+        let mut of =
+            pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, value)| value);
+        let (value, none) = (of.next()?, of.next());
+        address(value.trim().trim_matches('"')).filter(|_| none.is_none())
     };
-    let lines = headers.get_all(FORWARDED).iter();
-    lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(hop).collect()
+    let lines = headers.get_all(FORWARDED).iter().map(|line| line.to_str().unwrap_or("?"));
+    lines.flat_map(|line| unquoted(line, ',')).map(hop).collect()
+}
+
+/// Parts between separators that are not within quotes (RFC 9110 §5.6.4); one part where quotes do not end.
+fn unquoted(text: &str, separator: char) -> Vec<&str> {
+    let (mut parts, mut begin, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (index, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            found if found == separator && !quoted => {
+                parts.push(&text[begin..index]);
+                begin = index + 1;
+            }
+            _ => {}
+        }
+    }
+    if quoted {
+        return vec!["?"];
+    }
+    parts.push(&text[begin..]);
+    parts
 }
 
 /// An address, with a port or without.
@@ -86,13 +114,15 @@ fn address(text: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-/// The key that a request shows: `Authorization: Bearer` (RFC 6750 §2.1), else `X-API-Key`.
-pub(super) fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
+/// The keys that a request shows: `Authorization: Bearer` (RFC 6750 §2.1), and `X-API-Key`. A gateway may have added one
+/// of them for others.
+pub(super) fn shown_keys(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, key) = value.as_bytes().split_at_checked("Bearer ".len())?;
         scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
     });
-    bearer.or_else(|| Some(headers.get(X_API_KEY)?.as_bytes().trim_ascii())).filter(|key| !key.is_empty())
+    let plain = headers.get(X_API_KEY).map(|value| value.as_bytes().trim_ascii());
+    bearer.into_iter().chain(plain).filter(|key| !key.is_empty())
 }
 
 #[cfg(test)]
@@ -109,8 +139,19 @@ mod tests {
             request.headers_mut().append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         let peer = std::net::SocketAddr::new(peer.parse().unwrap(), 9);
-        let local = "127.0.0.1:3021".parse().unwrap();
-        request.extensions_mut().insert(ClientConnection { peer, local, outlet: Outlet::default() });
+        // One address is this machine's own, beside loopback's.
+        let local = if peer.ip().to_string() == "192.0.2.77" {
+            peer.ip()
+        } else {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        };
+        let local = std::net::SocketAddr::new(local, 3021);
+        request.extensions_mut().insert(ClientConnection {
+            peer,
+            local,
+            tls: false,
+            outlet: Outlet::default(),
+        });
         let origin = settings.origin(&request);
         (origin.address.to_string(), origin.is_stranger)
     }
@@ -151,6 +192,25 @@ mod tests {
             (
                 "127.0.0.1/32",
                 "127.0.0.1",
+                &[("forwarded", "for=6.6.6.6;host=\"a,for=10.0.0.1\"")],
+                far("6.6.6.6"),
+            ),
+            (
+                "127.0.0.1/32",
+                "127.0.0.1",
+                &[("forwarded", "host=\"x;for=10.0.0.1\";for=6.6.6.6")],
+                far("6.6.6.6"),
+            ),
+            ("127.0.0.1/32", "127.0.0.1", &[("forwarded", "for=10.0.0.1;for=6.6.6.6")], far("127.0.0.1")),
+            ("127.0.0.1/32", "127.0.0.1", &[("forwarded", "for=10.0.0.1;host=\"a")], far("127.0.0.1")),
+            ("127.0.0.1/32", "127.0.0.1", &[("x-real-ip", "192.0.2.1")], far("127.0.0.1")),
+            ("", "127.0.0.1", &[("host", "video.example.org")], far("127.0.0.1")),
+            ("", "127.0.0.1", &[("host", "localhost:3021")], near("127.0.0.1")),
+            ("", "10.0.0.7", &[("host", "nas.example.org:3021")], near("10.0.0.7")),
+            ("", "192.0.2.77", &[("host", "own.example.org")], near("192.0.2.77")),
+            (
+                "127.0.0.1/32",
+                "127.0.0.1",
                 &[("forwarded", "for=10.0.0.1"), (XFF, "192.0.2.1")],
                 far("127.0.0.1"),
             ),
@@ -172,17 +232,17 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value)))
                 .collect();
-            shown_key(&map).map(|key| String::from_utf8(key.to_vec()).unwrap())
+            shown_keys(&map).map(|key| String::from_utf8(key.to_vec()).unwrap()).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(key(&[("authorization", "Bearer abc")]).as_deref(), Some("abc"));
-        assert_eq!(key(&[("authorization", "bearer  abc ")]).as_deref(), Some("abc"));
-        assert_eq!(key(&[("x-api-key", "abc")]).as_deref(), Some("abc"));
-        assert_eq!(key(&[("authorization", "Basic abc"), ("x-api-key", "xyz")]).as_deref(), Some("xyz"));
-        assert_eq!(key(&[("authorization", "Bearer abc"), ("x-api-key", "xyz")]).as_deref(), Some("abc"));
+        assert_eq!(key(&[("authorization", "Bearer abc")]), "abc");
+        assert_eq!(key(&[("authorization", "bearer  abc ")]), "abc");
+        assert_eq!(key(&[("x-api-key", "abc")]), "abc");
+        assert_eq!(key(&[("authorization", "Basic abc"), ("x-api-key", "xyz")]), "xyz");
+        assert_eq!(key(&[("authorization", "Bearer abc"), ("x-api-key", "xyz")]), "abc xyz");
         for none in
             [&[][..], &[("authorization", "Bearer ")], &[("authorization", "Bea")], &[("x-api-key", "")]]
         {
-            assert_eq!(key(none), None, "{none:?}");
+            assert_eq!(key(none), "", "{none:?}");
         }
     }
 }

@@ -85,6 +85,8 @@ impl Api {
         }
         // The link did not fit into the token, or the name asks for what only the page says: have it again.
         let ask = self.extractor.whole(parsed);
+        let allowance = self.admission.extraction(caller).map_err(|refusal| self.refused(visit, refusal))?;
+        visit.allow(allowance);
         let asker = Asker(self.admission.number(caller));
         let found = self.extractor.extract(&ask, false, asker).await?;
         let extraction = &found.extracted.extraction;
@@ -110,7 +112,10 @@ impl Api {
             return Err(no_file_but_entries());
         }
         let format_id = match selector {
-            Some(selector) => self.extractor.select(extraction, &selector).await?.into_iter().next(),
+            Some(selector) => {
+                let asker = Asker(self.admission.number(caller));
+                self.extractor.select(extraction, &selector, asker).await?.into_iter().next()
+            }
             None => extraction.default.clone(),
         };
         let format_id = format_id.ok_or_else(|| {

@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 
 use super::Api;
 use super::error::{ApiError, Code};
-use super::origin::{Origin, shown_key};
+use super::origin::{Origin, shown_keys};
 use super::tickets::Tokens;
 use crate::admission::{self, Allowance, Caller};
 use crate::extract::{Ask, Asker, Found, PageUrl};
@@ -31,7 +31,8 @@ struct Facts {
     is_streaming: bool,
     bytes: u64,
     resumes: u32,
-    status: u16,
+    /// None where the client left before there was an answer.
+    status: Option<u16>,
     code: Option<&'static str>,
     allowance: Option<Allowance>,
 }
@@ -107,7 +108,7 @@ impl Visit {
     /// What it was answered.
     pub(super) fn answered(&self, status: u16, code: Option<&'static str>) {
         let mut facts = self.facts();
-        (facts.status, facts.code) = (status, code);
+        (facts.status, facts.code) = (Some(status), code);
     }
 
     /// What is left of its rate, where it has had a part of that.
@@ -115,7 +116,8 @@ impl Visit {
         self.facts().allowance
     }
 
-    fn allow(&self, allowance: Option<Allowance>) {
+    /// It has had a part of its rate.
+    pub(super) fn allow(&self, allowance: Option<Allowance>) {
         self.facts().allowance = allowance;
     }
 }
@@ -133,6 +135,7 @@ impl Drop for Inner {
         let Facts {
             client, key, host, extractor, cached, egress, token, bytes, resumes, status, code, ..
         } = facts;
+        let code = code.or(status.is_none().then_some("client_gone"));
         let cache = cached.map(|cached| if cached { "hit" } else { "miss" });
         let client = client.map(tracing::field::display);
         let (key, egress) = (key.as_deref(), egress.as_deref());
@@ -151,7 +154,7 @@ impl Api {
     /// Who asks. An unknown key is an error.
     pub(super) fn caller<B>(&self, request: &Request<B>, visit: &Visit) -> Result<Caller, ApiError> {
         let Origin { address, is_stranger } = visit.0.origin;
-        let caller = self.admission.caller(shown_key(request.headers()), address, is_stranger);
+        let caller = self.admission.caller(shown_keys(request.headers()), address, is_stranger);
         let caller = caller.map_err(|refusal| self.refused(visit, refusal))?;
         visit.facts().key = caller.key.as_ref().map(|key| Arc::clone(&key.name));
         Ok(caller)

@@ -95,6 +95,8 @@ impl<S> Expiry<Ask, Kept<S>> for Life {
 /// Outcomes by what was asked for.
 pub(super) struct Cache<S> {
     kept: Moka<Ask, Kept<S>>,
+    /// Renewals that failed while what is kept is still known to others.
+    failed: Moka<Ask, Outcome<S>>,
     ttl: Duration,
 }
 
@@ -115,11 +117,17 @@ impl<S: Send + Sync + 'static> Cache<S> {
             // who has extracted a page streams it next.
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        Self { kept, ttl: settings.ttl }
+        let failed = Moka::builder().max_capacity(settings.entries).time_to_live(RENEWED).build();
+        Self { kept, failed, ttl: settings.ttl }
     }
 
     /// What is known, if it will do.
     pub(super) fn get(&self, ask: &Ask, wanted: Wanted) -> Option<Outcome<S>> {
+        if wanted == Wanted::Renewed
+            && let Some(failed) = self.failed.get(ask)
+        {
+            return Some(failed);
+        }
         let kept = self.kept.get(ask)?;
         let does = match wanted {
             Wanted::Known => kept.known,
@@ -142,8 +150,13 @@ impl<S: Send + Sync + 'static> Cache<S> {
             // Nobody asked the site.
             Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed) => return,
             Err(_) if renewed.is_some() && !self.is_known(&ask) => Duration::ZERO,
-            // Whatever is known stays known.
-            Err(_) => return,
+            // Whatever is known stays known; but a renewal is not tried again at once.
+            Err(_) => {
+                if renewed.is_some() {
+                    self.failed.insert(ask, outcome.clone());
+                }
+                return;
+            }
         };
         // Even where nothing is to be kept: a page whose links all fail must not cost one for each of its streams.
         let known = !life.is_zero();

@@ -179,18 +179,34 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     }
 
     async fn find(&self, ask: &Ask, wanted: Wanted, asker: Asker) -> Result<Found<S>, ExtractError> {
+        let (found, joined) = self.find_once(ask, wanted, asker).await;
+        match found {
+            // It was somebody else's that had no room, or had to make it.
+            Err(ExtractError::Overloaded) if joined => self.find_once(ask, wanted, asker).await.0,
+            found => found,
+        }
+    }
+
+    /// What is found, and whether somebody else had asked for it.
+    async fn find_once(
+        &self,
+        ask: &Ask,
+        wanted: Wanted,
+        asker: Asker,
+    ) -> (Result<Found<S>, ExtractError>, bool) {
         let inner = &self.0;
         if let Some(outcome) = inner.known(ask, wanted) {
-            return outcome.map(|extracted| Found { extracted, cached: true });
+            return (outcome.map(|extracted| Found { extracted, cached: true }), false);
         }
         let (aboard, new) = inner.flights.board(ask);
+        let joined = new.is_none();
         match new {
             None => inner.metrics.extraction_found("flight"),
             // One may have landed since the first look.
             Some(announce) => match inner.known(ask, wanted) {
                 Some(outcome) => {
                     inner.flights.land(ask, &announce, outcome.clone());
-                    return outcome.map(|extracted| Found { extracted, cached: true });
+                    return (outcome.map(|extracted| Found { extracted, cached: true }), false);
                 }
                 None => {
                     let flight = Arc::clone(inner).fly(ask.clone(), announce, wanted, asker);
@@ -199,16 +215,21 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             },
         }
         let outcome = aboard.landed().await.unwrap_or_else(|| Err(bug("an extraction's task was lost")));
-        outcome.map(|extracted| Found { extracted, cached: false })
+        (outcome.map(|extracted| Found { extracted, cached: false }), joined)
     }
 
     /// The formats of an extraction that yt-dlp's selector chooses, as their ids; never none.
-    pub async fn select(&self, extraction: &Extraction, selector: &str) -> Result<Vec<String>, ExtractError> {
+    pub async fn select(
+        &self,
+        extraction: &Extraction,
+        selector: &str,
+        asker: Asker,
+    ) -> Result<Vec<String>, ExtractError> {
         let formats = serde_json::to_string(&extraction.formats).map_err(bug)?;
         let call = Call::Select { formats, selector: selector.to_owned() };
         let deadline = Instant::now() + self.0.timeout;
         // A selection is short, and ends a request that has had its extraction.
-        let job = self.0.submit(call, Asker::default(), Priority::Urgent, deadline)?;
+        let job = self.0.submit(call, asker, Priority::Urgent, deadline)?;
         let answer = tokio::time::timeout_at(deadline.into(), job.answer).await;
         let selected: work::Selected = work::read(&self.0.answered(answer.ok())?)?.done()?;
         Ok(selected.format_ids)

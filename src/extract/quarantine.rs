@@ -201,11 +201,11 @@ impl Quarantine {
             return Err(Refused::Down);
         }
         let room = self.0.settings.max_queue + self.0.settings.workers.saturating_sub(state.busy);
-        if state.jobs.len() >= room {
+        if state.jobs.count(job.priority) >= room {
             state.jobs.retain(|queued| !queued.reply.is_closed());
         }
-        if state.jobs.len() >= room && job.priority == Priority::Ordinary {
-            let displaced = state.jobs.displace(job.asker).ok_or(Refused::Full)?;
+        if state.jobs.count(job.priority) >= room {
+            let displaced = state.jobs.displace(job.asker, job.priority).ok_or(Refused::Full)?;
             // Its client may have left.
             let _ = displaced.reply.send(Err(Refused::Full));
         }

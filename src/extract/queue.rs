@@ -1,6 +1,8 @@
 //! Jobs that wait: the urgent ones first, then one of each asker by turns, so that nobody's many keep another's few
 //! waiting for more than those that are under way.
 
+use std::collections::HashMap;
+
 /// A number that stands for who asks: equal for the same client, and most likely for no other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Asker(pub u64);
@@ -8,7 +10,7 @@ pub struct Asker(pub u64);
 /// Whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Priority {
-    /// Before what waits, and beyond the queue's limit.
+    /// Before what waits, and as many more as the queue has room for.
     Urgent,
     /// By turns, as long as there is room.
     Ordinary,
@@ -27,13 +29,13 @@ struct Waiting<T> {
 pub(super) struct Queue<T> {
     waiting: Vec<Waiting<T>>,
     next: u64,
-    /// That of the job that was taken last.
-    round: u64,
+    /// Those of the jobs that were taken last, the urgent ones' first.
+    rounds: [u64; 2],
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { waiting: Vec::new(), next: 0, round: 0 }
+        Self { waiting: Vec::new(), next: 0, rounds: [0; 2] }
     }
 }
 
@@ -54,22 +56,21 @@ impl<T> Queue<T> {
     pub(super) fn push(&mut self, asker: Asker, priority: Priority, job: T) -> u64 {
         let number = self.next;
         self.next += 1;
-        let last =
-            self.waiting.iter().filter(|waiting| waiting.asker == asker).map(|waiting| waiting.round).max();
-        let round = last.map_or(self.round, |last| self.round.max(last + 1));
+        let own =
+            self.waiting.iter().filter(|waiting| (waiting.asker, waiting.priority) == (asker, priority));
+        let (last, present) = (own.map(|waiting| waiting.round).max(), self.rounds[priority as usize]);
+        let round = last.map_or(present, |last| present.max(last + 1));
         self.waiting.push(Waiting { number, priority, asker, round, job });
         number
     }
 
     /// Takes the job whose turn it is.
     pub(super) fn pop(&mut self) -> Option<(u64, T)> {
-        let turn = |waiting: &Waiting<T>| match waiting.priority {
-            Priority::Urgent => (Priority::Urgent, 0, waiting.number),
-            Priority::Ordinary => (Priority::Ordinary, waiting.round, waiting.number),
-        };
+        let turn = |waiting: &Waiting<T>| (waiting.priority, waiting.round, waiting.number);
         let (index, _) = self.waiting.iter().enumerate().min_by_key(|(_, waiting)| turn(waiting))?;
         let taken = self.waiting.swap_remove(index);
-        self.round = self.round.max(taken.round);
+        let round = &mut self.rounds[taken.priority as usize];
+        *round = taken.round.max(*round);
         Some((taken.number, taken.job))
     }
 
@@ -80,13 +81,23 @@ impl<T> Queue<T> {
         self.len() < before
     }
 
-    /// Takes the last job of whoever has most, if that is more than `asker` has with one more.
-    pub(super) fn displace(&mut self, asker: Asker) -> Option<T> {
-        let count = |asker| self.waiting.iter().filter(|waiting| waiting.asker == asker).count();
-        let ordinary =
-            self.waiting.iter().enumerate().filter(|(_, waiting)| waiting.priority == Priority::Ordinary);
-        let (index, last) = ordinary.max_by_key(|(_, waiting)| (count(waiting.asker), waiting.round))?;
-        (count(last.asker) > count(asker) + 1).then(|| self.waiting.swap_remove(index).job)
+    /// Jobs of a priority.
+    pub(super) fn count(&self, priority: Priority) -> usize {
+        self.waiting.iter().filter(|waiting| waiting.priority == priority).count()
+    }
+
+    /// Takes the last job of that priority of whoever has most, if that is more than `asker` has with one more.
+    pub(super) fn displace(&mut self, asker: Asker, priority: Priority) -> Option<T> {
+        let mut counts: HashMap<Asker, usize> = HashMap::new();
+        let of_priority =
+            || self.waiting.iter().enumerate().filter(|(_, waiting)| waiting.priority == priority);
+        for (_, waiting) in of_priority() {
+            *counts.entry(waiting.asker).or_default() += 1;
+        }
+        let count = |asker: &Asker| counts.get(asker).copied().unwrap_or(0);
+        let (index, last) =
+            of_priority().max_by_key(|(_, waiting)| (count(&waiting.asker), waiting.round))?;
+        (count(&last.asker) > count(&asker) + 1).then(|| self.waiting.swap_remove(index).job)
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
@@ -134,11 +145,20 @@ mod tests {
     }
 
     #[test]
-    fn urgent_jobs_come_first_in_their_own_order() {
+    fn urgent_jobs_come_first_and_by_turns() {
         let mut queue = filled(&[(A, "a1"), (A, "a2")]);
         queue.push(A, Priority::Urgent, "u1");
-        queue.push(B, Priority::Urgent, "u2");
-        assert_eq!(rest(&mut queue), ["u1", "u2", "a1", "a2"]);
+        queue.push(A, Priority::Urgent, "u2");
+        queue.push(B, Priority::Urgent, "u3");
+        assert_eq!(
+            queue.displace(C, Priority::Urgent),
+            Some("u2"),
+            "urgent ones make room for their like alone"
+        );
+        assert_eq!(queue.pop().unwrap().1, "u1");
+        // They are not counted in the turns of the others.
+        queue.push(B, Priority::Ordinary, "b1");
+        assert_eq!(rest(&mut queue), ["u3", "a1", "b1", "a2"]);
     }
 
     #[test]
@@ -152,11 +172,11 @@ mod tests {
     #[test]
     fn whoever_has_most_makes_room_for_who_has_less() {
         let mut queue = filled(&[(A, "a1"), (A, "a2"), (A, "a3"), (B, "b1")]);
-        assert_eq!(queue.displace(A), None, "not for itself");
-        assert_eq!(queue.displace(C), Some("a3"));
-        assert_eq!(queue.displace(B), None, "two and two would be no fairer");
-        assert_eq!(queue.displace(C), Some("a2"));
-        assert_eq!(queue.displace(C), None);
+        assert_eq!(queue.displace(A, Priority::Ordinary), None, "not for itself");
+        assert_eq!(queue.displace(C, Priority::Ordinary), Some("a3"));
+        assert_eq!(queue.displace(B, Priority::Ordinary), None, "two and two would be no fairer");
+        assert_eq!(queue.displace(C, Priority::Ordinary), Some("a2"));
+        assert_eq!(queue.displace(C, Priority::Ordinary), None);
         assert_eq!(rest(&mut queue), ["a1", "b1"]);
     }
 }

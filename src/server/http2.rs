@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::drain::Watcher;
 use super::http1::Draining;
-use super::seat::Presence;
+use super::seat::{Presence, Stall};
 use super::service::Requests;
 use super::wire::Wire;
 use super::{HEADER_TIMEOUT, Limits};
@@ -66,7 +66,7 @@ pub(super) fn serve(
     let mut waiting = Waiting::new(Arc::clone(&requests.presence));
     let mut draining = Draining::new(watcher);
     let mut connection = Box::pin(
-        Builder::new(Streams { idle: limits.idle })
+        Builder::new(Streams { idle: limits.idle, presence: Arc::clone(&requests.presence) })
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_REQUESTS)
             .max_header_list_size(MAX_HEADER_LIST)
@@ -76,7 +76,8 @@ pub(super) fn serve(
             .initial_stream_window_size(REQUEST_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
+            // Its answer comes after all that is on its way to a client which takes its time.
+            .keep_alive_timeout(PING_TIMEOUT.max(limits.idle))
             .serve_connection(TokioIo::new(wire), requests),
     );
     poll_fn(move |cx| {
@@ -145,6 +146,7 @@ impl Waiting {
 #[derive(Clone)]
 struct Streams {
     idle: Duration,
+    presence: Arc<Presence>,
 }
 
 impl<F> Executor<F> for Streams
@@ -152,10 +154,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let idle = self.idle;
+        let outlet = Outlet::default();
+        let mut taking = Taking::new(self.idle, outlet.clone(), Some(Arc::clone(&self.presence)));
         tokio::spawn(async move {
-            let outlet = Outlet::default();
-            let mut taking = Taking { silence: Silence::new(idle), outlet: outlet.clone(), seen: 0 };
             let mut stream = pin!(OUTLET.scope(outlet, stream));
             poll_fn(|cx| match stream.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(()),
@@ -171,17 +172,28 @@ struct Taking {
     silence: Silence,
     outlet: Outlet,
     seen: u64,
+    presence: Option<Arc<Presence>>,
+    stall: Option<Stall>,
 }
 
 impl Taking {
+    fn new(idle: Duration, outlet: Outlet, presence: Option<Arc<Presence>>) -> Self {
+        Self { silence: Silence::new(idle), outlet, seen: 0, presence, stall: None }
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(given) = self.outlet.untaken() else {
             self.silence.end();
+            self.stall = None;
             return Poll::Pending;
         };
         if given != self.seen {
             self.seen = given;
             self.silence.end();
+            self.stall = None;
+        }
+        if self.stall.is_none() {
+            self.stall = self.presence.as_ref().map(Presence::stall);
         }
         ready!(self.silence.poll(cx));
         tracing::debug!("stream reset: the client takes nothing");
@@ -197,7 +209,7 @@ mod tests {
     async fn only_a_client_that_takes_nothing_is_silent() {
         let outlet = Outlet::default();
         let idle = Duration::from_secs(10);
-        let mut taking = Taking { silence: Silence::new(idle), outlet: outlet.clone(), seen: 0 };
+        let mut taking = Taking::new(idle, outlet.clone(), None);
         let mut waits = async |limit: Duration| {
             tokio::time::timeout(limit, poll_fn(|cx| taking.poll_silence(cx))).await.is_err()
         };

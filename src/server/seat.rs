@@ -18,8 +18,10 @@ pub(super) struct Seat {
     holds: AtomicU32,
     /// When it began to wait for a request, or for the rest of one; in microseconds.
     since: AtomicU64,
-    /// Since when its client has taken nothing of what is there for it; 0 where it takes all.
+    /// When its client was last seen to take nothing of what is there for it.
     stalled: AtomicU64,
+    /// How many of what holds it are stalled.
+    stalls: AtomicU32,
     task: Mutex<Option<AbortHandle>>,
 }
 
@@ -30,6 +32,7 @@ impl Seat {
             holds: AtomicU32::new(0),
             since: AtomicU64::new(now),
             stalled: AtomicU64::new(0),
+            stalls: AtomicU32::new(0),
             task: Mutex::default(),
         }
     }
@@ -44,9 +47,12 @@ impl Seat {
         (self.holds.load(Ordering::Acquire) == 0).then(|| self.since.load(Ordering::Acquire))
     }
 
-    /// Since when its client has taken nothing, if there is something for it.
+    /// Since when its client has taken nothing of any answer, if there is something for it.
     pub(super) fn stalled_since(&self) -> Option<u64> {
-        Some(self.stalled.load(Ordering::Acquire)).filter(|since| *since > 0)
+        let stalls = self.stalls.load(Ordering::Acquire);
+        // Each stands beside its request, unless that has been answered but for what the kernel has.
+        let requests = (self.holds.load(Ordering::Acquire) & !CLOSED).saturating_sub(stalls);
+        (stalls > 0 && requests <= stalls).then(|| self.stalled.load(Ordering::Acquire))
     }
 
     /// Closes it, unless a request has come since, or its client has taken something.
@@ -110,7 +116,8 @@ impl Presence {
     /// Notes that the client does not take what is there for it, until it does.
     pub(super) fn stall(self: &Arc<Self>) -> Stall {
         let hold = self.hold();
-        self.seat.stalled.store(self.crowd.now().max(1), Ordering::Release);
+        self.seat.stalled.store(self.crowd.now(), Ordering::Release);
+        self.seat.stalls.fetch_add(1, Ordering::AcqRel);
         Stall(hold)
     }
 
@@ -148,6 +155,6 @@ pub(super) struct Stall(Hold);
 
 impl Drop for Stall {
     fn drop(&mut self) {
-        self.0.0.seat.stalled.store(0, Ordering::Release);
+        self.0.0.seat.stalls.fetch_sub(1, Ordering::AcqRel);
     }
 }

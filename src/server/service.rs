@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,7 +14,7 @@ use hyper::service::Service;
 
 use super::http2;
 use super::seat::{Hold, Presence};
-use crate::api::client::ClientConnection;
+use crate::api::client::{ClientConnection, Outlet};
 use crate::api::{Api, Body};
 
 /// What hyper asks for answers.
@@ -35,15 +35,16 @@ impl Service<Request<Incoming>> for Requests {
         let hold = LateHold { presence: Arc::clone(&self.presence), hold: Arc::default() };
         Box::pin(async move {
             let mut request = request.map(|body| Arriving::new(body, hold.clone()));
-            let client = match request.version() {
-                // Its outlet must not be the socket's, which it shares with others.
-                Version::HTTP_2 => ClientConnection { outlet: http2::outlet_of_this_stream(), ..client },
-                _ => client,
+            // Its outlet must not be the socket's, which it shares with others.
+            let stream = (request.version() == Version::HTTP_2).then(http2::outlet_of_this_stream);
+            let client = match &stream {
+                Some(outlet) => ClientConnection { outlet: outlet.clone(), ..client },
+                None => client,
             };
             name_host(&mut request);
             request.extensions_mut().insert(client);
             let response = api.handle(request).await;
-            Ok(response.map(|body| Outgoing { body, _hold: hold.hold() }))
+            Ok(response.map(|body| Outgoing { body, stream, rest: Bytes::new(), _hold: hold.hold() }))
         })
     }
 }
@@ -115,9 +116,16 @@ impl HttpBody for Arriving {
     }
 }
 
+/// Most bytes that a stream of HTTP/2 is given at a time: what waits for its client's window is held by the library.
+const PIECE: usize = 16 << 10;
+
 /// An answer's body, which holds the connection.
 pub(super) struct Outgoing {
     body: Body,
+    /// Of HTTP/2: what watches whether the client takes what it is given.
+    stream: Option<Outlet>,
+    /// Of a frame that was larger than a piece.
+    rest: Bytes,
     _hold: Arc<OnceLock<Hold>>,
 }
 
@@ -129,14 +137,38 @@ impl HttpBody for Outgoing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let this = &mut *self;
+        let Some(stream) = &this.stream else { return Pin::new(&mut this.body).poll_frame(cx) };
+        if this.rest.is_empty() {
+            let frame = match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                ended => {
+                    stream.wait_for_client(false);
+                    return Poll::Ready(ended);
+                }
+            };
+            match frame.into_data() {
+                Ok(data) => this.rest = data,
+                Err(other) => return Poll::Ready(Some(Ok(other))),
+            }
+        }
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        stream.offer();
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let inner = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(inner.lower() + rest);
+        hint
     }
 }

@@ -113,12 +113,15 @@ impl Look {
 /// TLS as it is to be spoken now.
 pub(super) struct Tls {
     files: TlsFiles,
+    /// As they were before they were first read.
+    first: [Option<Look>; 2],
     current: RwLock<Arc<ServerConfig>>,
 }
 
 impl Tls {
     pub(super) fn open(files: &TlsFiles) -> Result<Self, TlsError> {
-        Ok(Self { files: files.clone(), current: RwLock::new(files.load()?) })
+        let first = files.look();
+        Ok(Self { files: files.clone(), first, current: RwLock::new(files.load()?) })
     }
 
     /// For the next connection.
@@ -133,8 +136,8 @@ impl Tls {
             Some(hangup) => hangup.recv().await,
             None => std::future::pending().await,
         };
-        let mut known = self.files.look();
-        let mut last = known.clone();
+        let mut known = self.first.clone();
+        let mut last = self.files.look();
         loop {
             let asked = tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => false,

@@ -214,7 +214,7 @@ impl Pool {
         let PoolStats { workers, busy, .. } = state.stats();
         // A job for which a worker is free, starts, or may be started does not wait for long.
         let room = self.0.max_queue + self.0.max_workers - busy.min(self.0.max_workers);
-        if state.jobs.len() >= room {
+        if state.jobs.count(priority) >= room {
             state.jobs.retain(|job| !job.reply.is_closed());
         }
         // Where all are stuck and none may take their place, nobody would ever take it.
@@ -222,8 +222,8 @@ impl Pool {
         if lost {
             return Err(Refused::Full);
         }
-        if state.jobs.len() >= room && priority == Priority::Ordinary {
-            let displaced = state.jobs.displace(asker).ok_or(Refused::Full)?;
+        if state.jobs.count(priority) >= room {
+            let displaced = state.jobs.displace(asker, priority).ok_or(Refused::Full)?;
             // Its client may have left.
             let _ = displaced.reply.send(Err(Failure::Displaced));
         }
