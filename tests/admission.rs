@@ -19,7 +19,7 @@ const OTHER: &str = "198.51.100.2";
 
 /// A server that is open to all, behind a proxy on loopback.
 fn public(settings: &[(&str, &str)]) -> World {
-    let mut all = vec![("PUBLIC", "on"), ("TRUSTED_PROXIES", "127.0.0.1")];
+    let mut all = vec![("TRUSTED_PROXIES", "127.0.0.1")];
     all.extend_from_slice(settings);
     World::with(&all)
 }
@@ -151,7 +151,7 @@ fn the_details_of_health_are_for_keys_too() {
 
 #[test]
 fn the_public_is_served_only_where_the_operator_says_so() {
-    let closed = World::with(&[("TRUSTED_PROXIES", "127.0.0.1")]);
+    let closed = World::with(&[("PUBLIC", ""), ("TRUSTED_PROXIES", "127.0.0.1")]);
     let video = post().install(&closed.stage);
     assert_unauthorized(&extract_as(&closed, &video, &[from(ONE)]));
     assert_unauthorized(&extract_as(&closed, &video, &[from("2001:db8::1")]));
@@ -161,9 +161,10 @@ fn the_public_is_served_only_where_the_operator_says_so() {
     let link = closed.server.url(&format!("/stream?data={}", token(&near.json(), BEST)));
     assert_whole(&client::request("GET", &link, &[from(ONE)], b""), &video);
     // Behind a proxy that nobody has named, nobody knows who it is.
-    let unnamed = World::with(&[]);
+    let unnamed = World::with(&[("PUBLIC", "")]);
     let video = post().install(&unnamed.stage);
     assert_unauthorized(&extract_as(&unnamed, &video, &[from("192.168.1.7")]));
+    assert_unauthorized(&extract_as(&unnamed, &video, &[("Host", "video.example.org")]));
     assert_eq!(extract_as(&unnamed, &video, &[]).status, 200);
     let open = public(&[]);
     let video = post().install(&open.stage);
@@ -204,7 +205,7 @@ fn a_client_has_its_rate_and_no_other_clients() {
 
 #[test]
 fn what_an_untrusted_peer_says_of_itself_changes_nothing() {
-    let world = World::with(&[("PUBLIC", "on"), ("RATE_LIMIT", "2/h")]);
+    let world = World::with(&[("RATE_LIMIT", "2/h")]);
     let video = post().install(&world.stage);
     for _ in 0..2 {
         assert_eq!(extract_as(&world, &video, &[]).status, 200);

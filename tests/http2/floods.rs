@@ -189,3 +189,28 @@ fn a_connection_has_a_hundred_requests_at_a_time() {
     let kinds = kinds_until(&world, &[requests(100), ping.clone()].concat(), PING);
     assert!(!kinds.contains(&RST_STREAM) && !kinds.contains(&GOAWAY), "{kinds:?}");
 }
+
+/// A short answer, too: nobody has to keep it for a client for ever.
+#[test]
+fn who_takes_nothing_of_an_answer_loses_it() {
+    let closed = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let request = [closed, get_frame(1, "/openapi.json")].concat();
+    let world = World::with(&[("DOWNLOAD_TIMEOUT", "1")]);
+    assert!(kinds_until(&world, &request, RST_STREAM).contains(&RST_STREAM));
+    // Nor the connection, where another is in want of its place.
+    let full = World::with(&[("MAX_CONNECTIONS", "2"), ("LOG", "info")]);
+    let mut wires: Vec<_> = (0..2).map(|_| begin(&full)).collect();
+    for wire in &mut wires {
+        wire.write_all(&request).unwrap();
+    }
+    // 10 s are a client's time to take something.
+    full.wait_until(|| {
+        let mut good = client::connect(full.server.address());
+        let asked = good.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let mut answer = Vec::new();
+        match asked.and_then(|()| good.read_to_end(&mut answer)) {
+            Ok(_) if answer.starts_with(b"HTTP/1.1 200") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// What the log says once a port is bound; the scheme, the address and the port follow.
-const LISTENING: &str = " listening on http";
+const LISTENING: &str = "listening on http";
 
 /// What the log says once a worker is warm.
 const READY: &str = "ready in ";
@@ -86,6 +86,8 @@ impl TestServer {
         let log = Log::follow(child.stderr.take().unwrap());
         let line = log.wait_for(LISTENING);
         let (rest, address) = line.rsplit_once("://").unwrap();
+        // It may be a text of JSON.
+        let address = address.split('"').next().unwrap();
         let scheme = rest.rsplit(' ').next().unwrap().to_owned();
         TestServer { child, reaper, log, scheme, address: address.parse().unwrap(), home }
     }
@@ -189,7 +191,8 @@ pub fn command(settings: &[(&str, &str)], flags: &[&str], home: &Path) -> Comman
     command.args(flags).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home);
     command.env("STATE_DIR", home.join("state")).env("PYENV_DIR", PYENV);
-    command.envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG", "debug")]);
+    // By whatever name a test asks.
+    command.envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG", "debug"), ("PUBLIC", "on")]);
     command.envs(settings.iter().copied());
     command
 }

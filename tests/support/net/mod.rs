@@ -110,8 +110,7 @@ impl Net {
     /// The server on its machine, without a proxy.
     pub fn server(&self, settings: &[(&str, &str)]) -> TestServer {
         let (ca, host) = (self.stage.ca_file(), OWN[0].to_string());
-        // Clients come from the internet.
-        let mut all = vec![("CA_FILE", ca.to_str().unwrap()), ("HOST", &host), ("PUBLIC", "on")];
+        let mut all = vec![("CA_FILE", ca.to_str().unwrap()), ("HOST", &host)];
         all.extend_from_slice(settings);
         let server = TestServer::wrapped(&all, |command| {
             let mut there = within(self.holder.id(), command.get_program());
