@@ -1,6 +1,8 @@
 //! What it costs to know who may come in, for `scripts/bench admission`: JSON with the nanoseconds of a check by key and
 //! one by address, and the bytes of memory that 10,000 keys and 100,000 addresses take.
 
+#![allow(clippy::unwrap_used, reason = "what goes wrong here is to be seen at once")]
+
 use sluice::admission::{Admission, Limits, Settings, new_key};
 use sluice::telemetry::resident_bytes;
 use std::net::{IpAddr, Ipv4Addr};
