@@ -171,7 +171,9 @@ fn closed_windows_hold_little() {
         some => Err(some),
     });
     let grown = resident(world.server.pid()).saturating_sub(before);
-    assert!(grown < MOST, "{grown} bytes more");
+    // A task and a stream of the library for each, and nothing of the answer, which all share.
+    let most = CONNECTIONS as u64 * u64::from(REQUESTS) * (16 << 10);
+    assert!(grown < most, "{grown} bytes more");
     connect_and_ask(&world)();
     drop(wires);
 }
