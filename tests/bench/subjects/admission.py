@@ -68,7 +68,7 @@ def _costs(options: common.Options) -> str:
 
 def _idle(options: common.Options, asked: bool) -> float:
     """Resident memory of the server for each of many connections, in KiB."""
-    with common.sluice(options, {"LOG": "warn"}) as server, contextlib.ExitStack() as stack:
+    with common.sluice(options, {"LOG": "info"}) as server, contextlib.ExitStack() as stack:
         common.get(server, "/ready")
         before = server.rss()
         for _ in range(IDLE):
@@ -83,7 +83,7 @@ def _idle(options: common.Options, asked: bool) -> float:
 
 def _flooded(options: common.Options) -> float:
     """Part of a processor that a server takes which has no files left for the connections that keep coming."""
-    with common.sluice(options, {"LOG": "warn"}, files=FILES) as server:
+    with common.sluice(options, {"LOG": "info"}, files=FILES) as server:
         begun, cpu = time.perf_counter(), server.cpu()
         wires: list[socket.socket] = []
         while (elapsed := time.perf_counter() - begun) < FLOOD_SECONDS:
