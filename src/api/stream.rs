@@ -176,7 +176,7 @@ fn respond<B>(
         }
         outlet.stream(true);
         passage.visit.streams();
-        *response.body_mut() = body::stream(Outgoing { stream, outlet, passage });
+        *response.body_mut() = body::stream(Outgoing { stream, outlet, sent: 0, passage });
     }
     response
 }
@@ -214,6 +214,8 @@ struct Passage {
 struct Outgoing {
     stream: StreamBody,
     outlet: Outlet,
+    /// Bytes that the client was given.
+    sent: u64,
     passage: Passage,
 }
 
@@ -228,7 +230,7 @@ impl hyper::body::Body for Outgoing {
         let frame = Pin::new(&mut self.stream).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
             let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-            self.passage.visit.sent(bytes);
+            self.sent += bytes;
             self.passage.pass.spend(bytes);
         }
         // hyper does not ask for the end of a body whose length it knows.
@@ -262,7 +264,7 @@ impl hyper::body::Body for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        self.passage.visit.resumed(self.stream.resumes());
+        self.passage.visit.streamed(self.sent, self.stream.resumes());
         self.outlet.stream(false);
         self.outlet.expect_more(false);
         self.outlet.wait_for_client(false);

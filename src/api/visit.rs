@@ -77,8 +77,9 @@ impl Visit {
     /// It shows this token, of which the log has a hash.
     pub(super) fn shows(&self, token: &str) {
         let hash = digest(&SHA256, token.as_bytes());
-        let digits = hash.as_ref().iter().take(TOKEN_DIGITS / 2).map(|byte| format!("{byte:02x}"));
-        self.facts().token = Some(digits.collect());
+        let start =
+            hash.as_ref()[..TOKEN_DIGITS / 2].iter().fold(0_u64, |start, byte| start << 8 | u64::from(*byte));
+        self.facts().token = Some(format!("{start:0TOKEN_DIGITS$x}"));
     }
 
     /// Its bytes leave by this egress.
@@ -95,14 +96,15 @@ impl Visit {
         self.facts().is_streaming
     }
 
-    /// Bytes went to the client.
+    /// So many bytes go to the client at once.
     pub(super) fn sent(&self, bytes: u64) {
-        self.facts().bytes += bytes;
+        self.facts().bytes = bytes;
     }
 
-    /// The upstream broke so often.
-    pub(super) fn resumed(&self, resumes: u32) {
-        self.facts().resumes = resumes;
+    /// A stream has given its client so many bytes, over so many breaks of the upstream.
+    pub(super) fn streamed(&self, bytes: u64, resumes: u32) {
+        let mut facts = self.facts();
+        (facts.bytes, facts.resumes) = (bytes, resumes);
     }
 
     /// What it was answered.

@@ -12,6 +12,8 @@ use crate::telemetry::{Metrics, Refusal};
 
 /// Of so many connections one is looked for at a time: looking goes through all of them.
 const LOOK_AHEAD: usize = 64;
+/// How many are looked for at least: one that has been found may get a request before it is closed.
+const LEAST_AHEAD: usize = 4;
 /// Pause after a look that found none, in microseconds: in a flood each new connection would have all looked through.
 const LOOK_AGAIN: u64 = 50_000;
 
@@ -174,7 +176,7 @@ impl Book {
         if found.is_empty() {
             self.next_look = now + LOOK_AGAIN;
         }
-        let count = self.seats.len() / LOOK_AHEAD + 1;
+        let count = self.seats.len() / LOOK_AHEAD + LEAST_AHEAD;
         if count < found.len() {
             found.select_nth_unstable(count);
             found.truncate(count);
