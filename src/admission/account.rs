@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use governor::RateLimiter;
 use governor::clock::{Clock as _, DefaultClock};
-use governor::middleware::StateInformationMiddleware;
+use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
+use governor::{NotUntil, RateLimiter};
 
 use super::address::crowd;
 use super::{Allowance, Key, Limits, Rate, Refusal};
@@ -63,6 +63,14 @@ impl Used {
     }
 }
 
+/// What a client with a rate is left, or how long it has to wait.
+fn allowed(rate: Rate, checked: Result<StateSnapshot, Duration>) -> Result<Option<Allowance>, Refusal> {
+    match checked {
+        Ok(snapshot) => Ok(Some(Allowance::left(rate, &snapshot))),
+        Err(wait) => Err(Refusal::Rate(Allowance::used_up(rate, wait))),
+    }
+}
+
 /// One client's.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -88,13 +96,8 @@ impl Account {
 
     pub(super) fn extraction(&self) -> Result<Option<Allowance>, Refusal> {
         let Some((rate, limiter)) = &self.rate else { return Ok(None) };
-        match limiter.check() {
-            Ok(snapshot) => Ok(Some(Allowance::left(*rate, &snapshot))),
-            Err(until) => {
-                let wait = until.wait_time_from(limiter.clock().now());
-                Err(Refusal::Rate(Allowance::used_up(*rate, wait)))
-            }
-        }
+        let wait = |until: NotUntil<_>| until.wait_time_from(limiter.clock().now());
+        allowed(*rate, limiter.check().map_err(wait))
     }
 
     fn lock(&self) -> MutexGuard<'_, Used> {
@@ -120,13 +123,8 @@ impl Accounts {
     pub(super) fn extraction(&self, client: IpAddr) -> Result<Option<Allowance>, Refusal> {
         let Some((rate, limiter)) = &self.rate else { return Ok(None) };
         let client = if self.crowded.load(Ordering::Relaxed) { crowd(client) } else { client };
-        match limiter.check_key(&client) {
-            Ok(snapshot) => Ok(Some(Allowance::left(*rate, &snapshot))),
-            Err(until) => {
-                let wait = until.wait_time_from(limiter.clock().now());
-                Err(Refusal::Rate(Allowance::used_up(*rate, wait)))
-            }
-        }
+        let wait = |until: NotUntil<_>| until.wait_time_from(limiter.clock().now());
+        allowed(*rate, limiter.check_key(&client).map_err(wait))
     }
 
     /// Forgets who has all of its rate again, and has had nothing today.

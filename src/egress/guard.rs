@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
+use subtle::ConstantTimeEq as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -110,8 +111,7 @@ impl Shared {
     fn user(&self, login: &Login) -> Option<Arc<User>> {
         let user = self.users().get(&login.user).cloned()?;
         // In the same time, however much of it is right.
-        let wrong = user.password.bytes().zip(&login.password).fold(0, |wrong, (a, b)| wrong | (a ^ b));
-        (user.password.len() == login.password.len() && wrong == 0).then_some(user)
+        bool::from(user.password.as_bytes().ct_eq(&login.password)).then_some(user)
     }
 }
 
