@@ -13,6 +13,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import booting
 import contents
 import installing
 import libraries
@@ -52,7 +53,9 @@ def main() -> bool:
             check("in a root with glibc alone", lambda: serving.unpacked(archive)),
             check("the full one there", lambda: serving.unpacked(full)),
         ]
-        fine += [check(f"installed in {suite}", partial(serving.installed, archive, suite)) for suite in SUITES]
+        for suite in SUITES:
+            fine.append(check(f"installed in {suite}", partial(serving.installed, archive, suite)))
+            fine.append(check(f"a service of {suite}", partial(booting.check, full_bundle, suite)))
     return all(fine)
 
 

@@ -39,9 +39,9 @@ def of_glibc() -> Iterator[Path]:
 
 
 @contextmanager
-def of_debian(suite: str) -> Iterator[Path | None]:
-    """Make a root of a Debian as small as there is; none if this machine's mirror does not have it."""
-    made = _bootstrapped(suite)
+def of_debian(suite: str, *packages: str) -> Iterator[Path | None]:
+    """Make a root of a Debian as small as there is, with these packages; none if this machine's mirror lacks it."""
+    made = _bootstrapped(suite, packages)
     if not made:
         yield None
         return
@@ -57,9 +57,9 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _bootstrapped(suite: str) -> Path | None:
+def _bootstrapped(suite: str, packages: tuple[str, ...] = ()) -> Path | None:
     """Return a root that is kept, and made if there is none yet."""
-    kept = CACHE / suite
+    kept = CACHE / "-".join([suite, *packages])
     if kept.is_dir():
         return kept
     if not shutil.which("debootstrap"):
@@ -70,7 +70,9 @@ def _bootstrapped(suite: str) -> Path | None:
     try:
         aside.chmod(0o755)
         command: list[str | Path] = ["debootstrap", "--variant=minbase", suite, aside, _mirror()]
-        log = CACHE / f"{suite}.log"
+        if packages:
+            command.insert(1, f"--include={','.join(packages)}")
+        log = CACHE / f"{kept.name}.log"
         with log.open("w") as output:
             ended = subprocess.run(
                 command, env=_environment(), stdout=output, stderr=output, timeout=DEBOOTSTRAP, check=False
