@@ -25,7 +25,8 @@ say film "$(answer "/stream?url=$(field page)" | sed '1,/^\r$/d' | sha256sum | c
 say helper "$(status '/extract?url=https://drip.example.net/slowly')"
 say user "$(systemctl show --property=User --value sluice.service)"
 say privileges "$(sed -n 's/^CapBnd:\t//p' "/proc/$(systemctl show --property=MainPID --value sluice.service)/status")"
-say key "$(stat -c %a /run/credentials/sluice.service/encryption_key)"
+# Of its mode what others may; newer systemds let their user read it by an ACL, which shows as the group's.
+say key "$(stat -c %a /run/credentials/sluice.service/encryption_key | tail -c 2)"
 say state "$(find /var/lib/private/sluice -name '*key*' | wc -l)"
 say exposure "$(systemd-analyze security sluice.service | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')"
 

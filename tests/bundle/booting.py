@@ -87,7 +87,7 @@ def _wrong(told: dict[str, str], speaks: bool) -> list[str]:
         "helper": "200",
         "user": "sluice",
         "privileges": "0" * 16,
-        "key": "400",
+        "key": "0",
         "state": "0",
         "restart": "0",
         "again": "0",
