@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from bundle import crates, libraries, sbom, wheels
-from bundle.parts import Part, flat
+from bundle.parts import Part, Text, flat
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SITE_PACKAGES = "pyenv/runtime/lib/python3.11/site-packages"
@@ -30,15 +30,18 @@ def main(folder: str, version: str, made: str) -> None:
 
 def _write_licenses(folder: Path, parts: list[Part]) -> None:
     for name in ("LICENSE-APACHE", "LICENSE-MIT"):
-        _copy(_ROOT / name, folder / name)
+        _write(_ROOT / name, folder / name)
     for part in flat(parts):
         for name, text in part.texts.items():
-            _copy(text, folder / part.folder / name)
+            _write(text, folder / part.folder / name)
 
 
-def _copy(file: Path, place: Path) -> None:
+def _write(text: Text, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, place)
+    if isinstance(text, Path):
+        shutil.copyfile(text, place)
+    else:
+        place.write_text(text)
 
 
 if __name__ == "__main__":

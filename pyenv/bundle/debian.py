@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from bundle import run
-from bundle.parts import Part
+from bundle.parts import Part, Text
 
 _DOCUMENTS = Path("/usr/share/doc")
 _COMMON = Path("/usr/share/common-licenses")
@@ -29,7 +29,7 @@ def cpython() -> Part:
     return Part(found.kind, "cpython", found.version, found.purl, "Python-2.0.1", found.texts)
 
 
-def texts(package: str) -> dict[str, Path]:
+def texts(package: str) -> dict[str, Text]:
     """Return the licences of a package, with the texts that all packages share and this one names."""
     file = _DOCUMENTS / package / "copyright"
     named = sorted(set(_NAMED.findall(file.read_text(errors="replace"))))

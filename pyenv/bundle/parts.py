@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+Text = Path | str
+"""A file, or what would be in one."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -19,7 +22,7 @@ class Part:
     version: str
     purl: str
     license: str
-    texts: dict[str, Path] = field(default_factory=dict)
+    texts: dict[str, Text] = field(default_factory=dict)
     sha256: str = ""
     inside: tuple["Part", ...] = ()
 

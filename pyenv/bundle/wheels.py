@@ -6,7 +6,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from bundle import debian
-from bundle.parts import Part
+from bundle.parts import Part, Text
 
 _TEXT = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense|authors)", re.IGNORECASE)
 _DOCUMENTED = {
@@ -42,7 +42,7 @@ def _part(distribution: Distribution) -> Part:
     stated = (metadata[field] for field in ("License-Expression", "License") if field in metadata)
     license_ = next(stated, "")
     files = [file for file in distribution.files or [] if ".dist-info/" in str(file) and _TEXT.match(file.name)]
-    texts = {file.name: Path(str(distribution.locate_file(file))) for file in files}
+    texts: dict[str, Text] = {file.name: Path(str(distribution.locate_file(file))) for file in files}
     if not texts:
         raise SystemExit(f"the package {name} brings no licence text")
     purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{distribution.version}"
