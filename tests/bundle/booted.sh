@@ -41,6 +41,20 @@ say asked "$(sort -u asked | tr '\n' ' ')"
 
 bundle/install > installed.again 2>&1
 say again "$?"
+# Another version, back to the first, and a setting that is wrong.
+cp -al bundle newer
+rm newer/VERSION
+echo 9.0.0 > newer/VERSION
+(cd newer && rm SHA256SUMS && find . -type f -printf '%P\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS)
+newer/install > upgraded 2>&1
+say upgrade "$? $(readlink /opt/sluice/current) $(systemctl is-active sluice.service)"
+/opt/sluice/current/install --rollback > back 2>&1
+say rollback "$? $(readlink /opt/sluice/previous) $(systemctl is-active sluice.service)"
+echo MAX_WORKERS=none >> /etc/sluice/sluice.env
+bundle/install > refused 2>&1
+say refused "$? $(grep -c 'journalctl -u sluice' refused)"
+say tries "$(journalctl --no-pager -u sluice | grep -c 'MAX_WORKERS (environment)')"
+
 bundle/install --uninstall > removed 2>&1
 say uninstall "$?"
 say left "$(systemctl list-unit-files --no-legend 'sluice*' | wc -l) $(ls /opt)"

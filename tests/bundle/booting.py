@@ -91,10 +91,13 @@ def _wrong(told: dict[str, str], speaks: bool) -> list[str]:
         "state": "0",
         "restart": "0",
         "again": "0",
+        "upgrade": "0 9.0.0 active",
+        "rollback": "0 9.0.0 active",
+        "tries": "1",
         "uninstall": "0",
         "left": "0",
-        # Where systemd holds the socket, nobody is refused.
-        **({"asked": "200"} if speaks else {}),
+        # Where systemd holds the socket, nobody is refused; where it is told, it knows that a start has failed.
+        **({"asked": "200", "refused": "1 1"} if speaks else {}),
     }
     return [
         f"{name}: {told.get(name)}, not {value}" for name, value in fine.items() if told.get(name, "").strip() != value
