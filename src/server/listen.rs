@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::Settings;
 use super::tls::{Tls, TlsError};
+use super::{Settings, manager};
 
 /// Connections that the kernel keeps for us until we accept them (listen(2); capped by `somaxconn`).
 const BACKLOG: i32 = 1024;
@@ -23,6 +23,9 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
+    /// A socket that was passed in is of no use.
+    #[error("a socket that was passed in is of no use: {0}")]
+    Passed(#[source] io::Error),
     /// The certificate can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -37,12 +40,21 @@ pub struct Entrance {
     pub(super) tls: Option<Tls>,
 }
 
-/// Binds every address. One that this host does not have (`::1` without IPv6) is left out with a warning, as
+/// Takes the sockets that were passed in; else binds every address. One that this host does not have (`::1` without IPv6) is left out with a warning, as
 /// long as another is left.
 pub fn bind(settings: &Settings) -> Result<Entrance, ListenError> {
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let mut listeners = Vec::new();
+    for listener in manager::passed().map_err(ListenError::Passed)? {
+        listener.set_nonblocking(true).map_err(ListenError::Passed)?;
+        let bound = listener.local_addr().map_err(ListenError::Passed)?;
+        tracing::info!("a socket was passed in: listening on {scheme}://{bound}");
+        listeners.push(TcpListener::from_std(listener).map_err(ListenError::Passed)?);
+    }
+    if !listeners.is_empty() {
+        return Ok(Entrance { listeners, tls });
+    }
     let mut missing = None;
     for &address in &settings.listen {
         match listen(address) {

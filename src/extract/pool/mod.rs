@@ -259,6 +259,12 @@ impl Pool {
         self.0.watch.notify_one();
     }
 
+    /// Whether all workers are stuck, and no more may be started in their place.
+    pub(super) fn is_lost(&self) -> bool {
+        let state = self.0.lock();
+        !state.closed && state.stats().workers == 0 && !self.0.may_grow(&state)
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.0.lock().closed
     }

@@ -1,0 +1,68 @@
+//! The service manager (systemd): sockets that it passes in, and what it is told (sd_listen_fds(3), sd_notify(3)).
+//!
+//! Both crates read the variables that it sets. Without a manager, there are none, and nobody is told.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+
+/// How often the status is told, where no watchdog asks for more.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+
+/// Sockets of TCP that were passed in.
+pub(super) fn passed() -> io::Result<Vec<TcpListener>> {
+    let mut passed = ListenFd::from_env();
+    let mut listeners = Vec::with_capacity(passed.len());
+    for index in 0..passed.len() {
+        listeners.extend(passed.take_tcp_listener(index)?);
+    }
+    Ok(listeners)
+}
+
+/// Who started this process, if it wants to know how it fares.
+#[derive(Debug, Clone, Copy)]
+pub struct Manager {
+    /// How often it is to be told that all is well.
+    interval: Duration,
+}
+
+impl Default for Manager {
+    fn default() -> Self {
+        // Half of what it waits, as sd_watchdog_enabled(3) says.
+        let watchdog = sd_notify::watchdog_enabled().map(|limit| limit / 2);
+        Self { interval: watchdog.map_or(STATUS_EVERY, |half| half.min(STATUS_EVERY)) }
+    }
+}
+
+impl Manager {
+    /// The first worker is warm.
+    pub fn ready(self) {
+        tell(&[NotifyState::Ready]);
+    }
+
+    /// No more clients are let in, and `seconds` may pass until the last have gone.
+    pub(super) fn stopping(self, seconds: u64) {
+        tell(&[NotifyState::Stopping, NotifyState::Status(&format!("draining for up to {seconds} s"))]);
+    }
+
+    /// Tells how it fares again and again, and, as long as it is `alive`, that the watchdog may sleep on.
+    pub(super) async fn tend(self, status: impl Fn() -> String, alive: impl Fn() -> bool) -> ! {
+        loop {
+            tokio::time::sleep(self.interval).await;
+            let status = status();
+            match alive() {
+                true => tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]),
+                false => tell(&[NotifyState::Status(&format!("not well: {status}"))]),
+            }
+        }
+    }
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
