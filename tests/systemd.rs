@@ -1,7 +1,9 @@
 //! The service manager's side: what it is told, and the socket that outlives a restart.
 
 use crate::support::client;
+use crate::support::rogue::Rogue;
 use crate::support::server::command;
+use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
@@ -28,7 +30,14 @@ impl Manager {
         self.folder.path().join("notify").display().to_string()
     }
 
-    /// The next message that has this line; those before it are left out.
+    /// Forgets what it was told so far.
+    fn forget(&self) {
+        self.socket.set_nonblocking(true).unwrap();
+        while self.socket.recv(&mut [0; 4096]).is_ok() {}
+        self.socket.set_nonblocking(false).unwrap();
+    }
+
+    /// The next message that has such a line; those before it are left out.
     fn hears(&self, line: &str) -> String {
         let mut block = [0; 4096];
         loop {
@@ -61,6 +70,47 @@ fn the_manager_is_told_when_it_is_ready_how_it_fares_and_when_it_stops() {
     stop(&mut child);
     assert!(manager.hears("STOPPING=1").contains("STATUS=draining"));
     assert!(child.wait().unwrap().success());
+}
+
+/// A server whose extractors do harm, with a watchdog that looks after it.
+fn watched(manager: &Manager) -> Rogue {
+    let notify = manager.path();
+    let settings = [("NOTIFY_SOCKET", notify.as_str()), ("WATCHDOG_USEC", "400000")];
+    Rogue::with(&[settings.as_slice(), &[("YTDLP_TIMEOUT", "1"), ("MAX_WORKERS", "1")]].concat())
+}
+
+fn ask(world: &Rogue, deed: &str, name: &str) {
+    assert_eq!(world.post("/extract", &json!({"url": Rogue::page(deed, name)})).status, 504);
+}
+
+#[test]
+fn the_watchdog_is_not_fed_when_no_worker_is_left_and_none_can_be() {
+    let manager = Manager::new();
+    let world = watched(&manager);
+    let holds = [("one", 1), ("two", 2)].map(|(name, stuck)| {
+        let hold = world.hold(name);
+        ask(&world, "block", name);
+        world.wait_for_health(&[("stuck", stuck)]);
+        hold
+    });
+    let told = manager.hears("STATUS=not well: ");
+    assert!(!told.contains("WATCHDOG"), "{told}");
+    manager.forget();
+    drop(holds);
+    manager.hears("WATCHDOG=1");
+}
+
+#[test]
+fn the_watchdog_is_fed_without_python() {
+    let manager = Manager::new();
+    let world = watched(&manager);
+    let hold = world.hold("one");
+    ask(&world, "grip", "one");
+    world.wait_for_status("/ready", 503);
+    manager.forget();
+    manager.hears("WATCHDOG=1");
+    assert_eq!(world.get("/ready").status, 503, "somebody let go of the interpreter");
+    drop(hold);
 }
 
 /// A server that is given the socket as systemd gives it: as descriptor 3.

@@ -67,7 +67,7 @@ impl Api {
         format!("{} streams, {} extractions, {} waiting", self.metrics.streams(), stats.busy, stats.queued)
     }
 
-    /// Whether it can be expected to go on by itself.
+    /// Whether it can be expected to go on by itself; if not, only a new process helps.
     pub fn is_alive(&self) -> bool {
         self.extractor.is_alive()
     }

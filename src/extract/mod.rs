@@ -273,7 +273,8 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         self.stats().warm > 0 && !self.0.pulse.is_stalled()
     }
 
-    /// Whether it can be expected to come back by itself: Python is had now and then, and a worker can be.
+    /// Whether it can be expected to come back by itself: Python is had now and then, and so is a worker. Does not ask
+    /// Python.
     pub fn is_alive(&self) -> bool {
         self.0.pulse.wait() < HOPELESS && !self.0.pool.is_lost()
     }

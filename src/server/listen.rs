@@ -40,23 +40,32 @@ pub struct Entrance {
     pub(super) tls: Option<Tls>,
 }
 
-/// Takes the sockets that were passed in; else binds every address. One that this host does not have (`::1` without IPv6) is left out with a warning, as
-/// long as another is left.
+/// Takes the sockets that were passed in; without any, binds every address.
 pub fn bind(settings: &Settings) -> Result<Entrance, ListenError> {
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let passed = passed(scheme).map_err(ListenError::Passed)?;
+    let listeners = if passed.is_empty() { bound(&settings.listen, scheme)? } else { passed };
+    Ok(Entrance { listeners, tls })
+}
+
+fn passed(scheme: &str) -> io::Result<Vec<TcpListener>> {
+    let passed = manager::passed()?.into_iter().map(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        tracing::info!(
+            "a socket was passed in, HOST and PORT do not count: listening on {scheme}://{address}"
+        );
+        TcpListener::from_std(listener)
+    });
+    passed.collect()
+}
+
+/// One that this host does not have (`::1` without IPv6) is left out with a warning, as long as another is left.
+fn bound(addresses: &[SocketAddr], scheme: &str) -> Result<Vec<TcpListener>, ListenError> {
     let mut listeners = Vec::new();
-    for listener in manager::passed().map_err(ListenError::Passed)? {
-        listener.set_nonblocking(true).map_err(ListenError::Passed)?;
-        let bound = listener.local_addr().map_err(ListenError::Passed)?;
-        tracing::info!("a socket was passed in: listening on {scheme}://{bound}");
-        listeners.push(TcpListener::from_std(listener).map_err(ListenError::Passed)?);
-    }
-    if !listeners.is_empty() {
-        return Ok(Entrance { listeners, tls });
-    }
     let mut missing = None;
-    for &address in &settings.listen {
+    for &address in addresses {
         match listen(address) {
             Ok(listener) => {
                 let bound = listener.local_addr().unwrap_or(address);
@@ -72,7 +81,7 @@ pub fn bind(settings: &Settings) -> Result<Entrance, ListenError> {
     }
     match listeners.is_empty() {
         true => Err(missing.unwrap_or(ListenError::None)),
-        false => Ok(Entrance { listeners, tls }),
+        false => Ok(listeners),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The service manager (systemd): sockets that it passes in, and what it is told (sd_listen_fds(3), sd_notify(3)).
 //!
-//! Both crates read the variables that it sets. Without a manager, there are none, and nobody is told.
+//! The crates read the variables that it sets: they are its protocol, and no settings. Without a manager, there are
+//! none, and nobody is told.
 
 use std::io;
 use std::net::TcpListener;
@@ -12,7 +13,8 @@ use sd_notify::NotifyState;
 /// How often the status is told, where no watchdog asks for more.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
-/// Sockets of TCP that were passed in.
+/// The listening sockets that were passed in, all of which have to be TCP's. Programs that this process starts do not
+/// inherit them.
 pub(super) fn passed() -> io::Result<Vec<TcpListener>> {
     let mut passed = ListenFd::from_env();
     let mut listeners = Vec::with_capacity(passed.len());
@@ -48,7 +50,8 @@ impl Manager {
         tell(&[NotifyState::Stopping, NotifyState::Status(&format!("draining for up to {seconds} s"))]);
     }
 
-    /// Tells how it fares again and again, and, as long as it is `alive`, that the watchdog may sleep on.
+    /// Tells how it fares again and again, and, as long as it is `alive`, that the watchdog may sleep on. Neither may
+    /// wait for Python, which may be what hangs.
     pub(super) async fn tend(self, status: impl Fn() -> String, alive: impl Fn() -> bool) -> ! {
         loop {
             tokio::time::sleep(self.interval).await;

@@ -50,7 +50,7 @@ const MIN_BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// How often a loop comes round to which nobody comes.
+/// How often the loop of a listener comes round where nobody comes, so that it can be told from one that hangs.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// How long a client may take nothing of what is there for it, where another finds no room. The kernel says that it
@@ -104,7 +104,6 @@ pub async fn run(
         beats: listeners.iter().map(|_| AtomicU64::new(0)).collect(),
         started: Instant::now(),
     };
-    let tend = || manager.tend(|| api.summary(), || hall.is_alive() && api.is_alive());
     let accepting =
         join_all(listeners.iter().zip(&hall.beats).map(|(listener, beat)| hall.accept(listener, beat)));
     let follow = async {
@@ -118,7 +117,7 @@ pub async fn run(
         () = shutdown => {}
         _ = accepting => {}
         () = follow => {}
-        never = tend() => never,
+        never = manager.tend(|| api.summary(), || hall.is_alive() && api.is_alive()) => never,
     }
     // New clients are refused from here on, and go to another server if there is one.
     drop(listeners);
@@ -129,7 +128,7 @@ pub async fn run(
     manager.stopping(drain.as_secs());
     let drained = tokio::select! {
         drained = tokio::time::timeout(drain, hall.drain.run()) => drained,
-        never = manager.tend(|| api.summary(), || api.is_alive()) => never,
+        never = manager.tend(|| format!("draining: {}", api.summary()), || api.is_alive()) => never,
     };
     match drained {
         Ok(()) => tracing::info!("drained"),
@@ -150,7 +149,7 @@ struct Hall {
 }
 
 impl Hall {
-    /// Whether all loops have come round of late.
+    /// Whether all loops have come round of late: within three beats.
     fn is_alive(&self) -> bool {
         let late = self.now().saturating_sub(3 * millis(BEAT));
         self.beats.iter().all(|beat| beat.load(Ordering::Relaxed) >= late)
