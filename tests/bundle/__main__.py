@@ -7,13 +7,13 @@ target/roots. What runs in a root needs this user to be root.
 """
 
 import os
-import shutil
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import booting
+import container
 import contents
 import installing
 import libraries
@@ -26,8 +26,6 @@ SUITES = ("bookworm", "trixie")
 def main() -> bool:
     """Make the archives, check them, and tell whether all is well."""
     binary = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/sluice").resolve()
-    if not shutil.which("systemd-analyze"):
-        run(ROOT / "pyenv/apt", "systemd")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         archive, full = (_made(binary, work, *flags) for flags in ((), ("--full",)))
@@ -56,6 +54,10 @@ def main() -> bool:
         for suite in SUITES:
             fine.append(check(f"installed in {suite}", partial(serving.installed, archive, suite)))
             fine.append(check(f"a service of {suite}", partial(booting.check, full_bundle, suite)))
+        fine += [
+            check("a container", lambda: container.check(archive)),
+            check("a container with ffmpeg", lambda: container.with_ffmpeg(archive)),
+        ]
     return all(fine)
 
 

@@ -21,6 +21,8 @@ for _ in $(seq 100); do
     sleep 0.2
 done
 say ready "$(status /ready)"
+since() { systemctl show --property="$1" --value sluice.service; }
+say start "$((($(since ActiveEnterTimestampMonotonic) - $(since ExecMainStartTimestampMonotonic)) / 1000))"
 say film "$(answer "/stream?url=$(field page)" | sed '1,/^\r$/d' | sha256sum | cut -d' ' -f1)"
 say helper "$(status '/extract?url=https://drip.example.net/slowly')"
 say user "$(systemctl show --property=User --value sluice.service)"

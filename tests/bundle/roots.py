@@ -41,7 +41,7 @@ def of_glibc() -> Iterator[Path]:
 @contextmanager
 def of_debian(suite: str, *packages: str) -> Iterator[Path | None]:
     """Make a root of a Debian as small as there is, with these packages; none if this machine's mirror lacks it."""
-    made = _bootstrapped(suite, packages)
+    made = bootstrapped(suite, *packages)
     if not made:
         yield None
         return
@@ -57,13 +57,11 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _bootstrapped(suite: str, packages: tuple[str, ...] = ()) -> Path | None:
+def bootstrapped(suite: str, *packages: str) -> Path | None:
     """Return a root that is kept, and made if there is none yet."""
     kept = CACHE / "-".join([suite, *packages])
     if kept.is_dir():
         return kept
-    if not shutil.which("debootstrap"):
-        run(ROOT / "pyenv/apt", "debootstrap")
     CACHE.mkdir(parents=True, exist_ok=True)
     # Beside its place, so that a break leaves nothing half made.
     aside = Path(tempfile.mkdtemp(prefix=".new.", dir=CACHE))

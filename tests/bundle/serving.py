@@ -10,10 +10,11 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import roots
 from common import ROOT, WrongError, expect, run
@@ -65,26 +66,41 @@ def installed(archive: Path, suite: str) -> str | None:
 
 
 def _serve(root: Path, program: str) -> str:
-    """Serve as nobody, fetch, and end."""
+    """Serve in a root, as nobody."""
     state = root / "srv/state"
     state.mkdir()
     shutil.chown(state, NOBODY, NOBODY)
+    # As the unit has it.
+    own = {"STATE_DIR": "/srv/state", "PATH": f"{Path(program).parent}:/usr/bin:/bin"}
+
+    def start(settings: dict[str, str], log: IO[str]) -> subprocess.Popen[str]:
+        return roots.inside(root, program, user=NOBODY, env={**settings, **own}, output=log)
+
+    told, log = serve(start, root / "srv/ca.pem", "/srv/ca.pem")
+    deno = DENO in log
+    expect(deno == (root / program[1:]).with_name("deno").exists(), "Deno is there and does not run")
+    return f"{told}{' and Deno' if deno else ''}"
+
+
+Start = Callable[[dict[str, str], IO[str]], subprocess.Popen[str]]
+"""Starts a server with these settings, which logs to that file."""
+
+
+def serve(start: Start, authority: Path, inside: str, meanwhile: Callable[[], None] = lambda: None) -> tuple[str, str]:
+    """Have a server fetch from the stage, and end; return a remark, and its log.
+
+    The stage's certificate is written to `authority`, which the server knows as `inside`.
+    """
     port = _free_port()
-    with _stage(root / "srv/ca.pem") as stage, tempfile.TemporaryFile("w+") as log:
-        settings = {
-            "PROXY": stage.proxy,
-            "CA_FILE": "/srv/ca.pem",
-            "PORT": str(port),
-            "STATE_DIR": "/srv/state",
-            # As the unit has it.
-            "PATH": f"{Path(program).parent}:/usr/bin:/bin",
-        }
+    with _stage(authority) as stage, tempfile.TemporaryFile("w+") as log:
+        settings = {"HOST": "127.0.0.1", "PORT": str(port), "PROXY": stage.proxy, "CA_FILE": inside}
         begun = time.monotonic()
-        server = roots.inside(root, program, user=NOBODY, env=settings, output=log)
+        server = start(settings, log)
         try:
             _wait_ready(server, port)
             ready = time.monotonic() - begun
             _fetch(port, stage)
+            meanwhile()
             server.send_signal(signal.SIGTERM)
             expect(server.wait(END) == 0, f"it ended with {server.returncode}")
         except (WrongError, OSError, http.client.HTTPException, subprocess.TimeoutExpired) as error:
@@ -94,9 +110,7 @@ def _serve(root: Path, program: str) -> str:
             server.kill()
             server.wait()
         log.seek(0)
-        deno = DENO in log.read()
-    expect(deno == (root / program[1:]).with_name("deno").exists(), "Deno is there and does not run")
-    return f"ready in {ready:.1f} s, byte-exact, with a helper{' and Deno' if deno else ''}"
+        return f"ready in {ready:.1f} s, byte-exact, with a helper", log.read()
 
 
 @contextmanager
