@@ -109,7 +109,7 @@ async fn serve(mut settings: Settings) -> Result<(), BoxError> {
 /// Says, in the log and to whoever started the process, when the first worker is warm.
 async fn announce(api: Arc<Api>, started: Instant, manager: Manager) {
     api.warmed().await;
-    manager.ready();
+    manager.ready().await;
     tracing::info!("ready in {} ms", started.elapsed().as_millis());
 }
 

@@ -108,7 +108,10 @@ fn the_watchdog_is_fed_without_python() {
     ask(&world, "grip", "one");
     world.wait_for_status("/ready", 503);
     manager.forget();
-    manager.hears("WATCHDOG=1");
+    // One message may have waited for room.
+    for _ in 0..3 {
+        manager.hears("WATCHDOG=1");
+    }
     assert_eq!(world.get("/ready").status, 503, "somebody let go of the interpreter");
     drop(hold);
 }

@@ -12,6 +12,8 @@ use sd_notify::NotifyState;
 
 /// How often the status is told, where no watchdog asks for more.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// Longest wait for a manager that does not listen, where something else waits for that.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The listening sockets that were passed in, all of which have to be TCP's. Programs that this process starts do not
 /// inherit them.
@@ -41,13 +43,13 @@ impl Default for Manager {
 
 impl Manager {
     /// The first worker is warm.
-    pub fn ready(self) {
-        tell(&[NotifyState::Ready]);
+    pub async fn ready(self) {
+        hurried(tell(Some(NotifyState::Ready), "ready".to_owned())).await;
     }
 
     /// No more clients are let in, and `seconds` may pass until the last have gone.
-    pub(super) fn stopping(self, seconds: u64) {
-        tell(&[NotifyState::Stopping, NotifyState::Status(&format!("draining for up to {seconds} s"))]);
+    pub(super) async fn stopping(self, seconds: u64) {
+        hurried(tell(Some(NotifyState::Stopping), format!("draining for up to {seconds} s"))).await;
     }
 
     /// Tells how it fares again and again, and, as long as it is `alive`, that the watchdog may sleep on. Neither may
@@ -57,15 +59,26 @@ impl Manager {
             tokio::time::sleep(self.interval).await;
             let status = status();
             match alive() {
-                true => tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]),
-                false => tell(&[NotifyState::Status(&format!("not well: {status}"))]),
+                true => tell(Some(NotifyState::Watchdog), status).await,
+                false => tell(None, format!("not well: {status}")).await,
             }
         }
     }
 }
 
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "the service manager was not told");
-    }
+/// Goes on after [`PATIENCE`], whether it has been told or not.
+async fn hurried(telling: impl Future<Output = ()>) {
+    let _ = tokio::time::timeout(PATIENCE, telling).await;
+}
+
+/// Waits until there is room for it, on a thread that nobody else waits for: who listens may be slow.
+async fn tell(news: Option<NotifyState<'static>>, status: String) {
+    let telling = move || {
+        let states = news.into_iter().chain([NotifyState::Status(&status)]).collect::<Vec<_>>();
+        if let Err(error) = sd_notify::notify(&states) {
+            tracing::debug!(%error, "the service manager was not told");
+        }
+    };
+    // It has nothing to say to us.
+    let _ = tokio::task::spawn_blocking(telling).await;
 }

@@ -125,7 +125,7 @@ pub async fn run(
     let drain = settings.drain;
     let left = hall.drain.left();
     tracing::info!(connections = left, seconds = drain.as_secs(), "draining");
-    manager.stopping(drain.as_secs());
+    manager.stopping(drain.as_secs()).await;
     let drained = tokio::select! {
         drained = tokio::time::timeout(drain, hall.drain.run()) => drained,
         never = manager.tend(|| format!("draining: {}", api.summary()), || api.is_alive()) => never,
