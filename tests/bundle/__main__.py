@@ -39,6 +39,7 @@ def main() -> bool:
             check("its list of parts", lambda: contents.listed(bundle)),
             check("the full one's list of parts", lambda: contents.listed(full_bundle)),
             check("its settings", lambda: contents.settings(bundle)),
+            check("the errors in docs/operations.md", contents.errors),
             check("its units", lambda: contents.units(bundle)),
             check("install", lambda: installing.check(bundle)),
             check("scripts/install", lambda: installing.from_a_clone(archive, binary)),

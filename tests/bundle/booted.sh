@@ -23,6 +23,8 @@ done
 say ready "$(status /ready)"
 since() { systemctl show --property="$1" --value sluice.service; }
 say start "$((($(since ActiveEnterTimestampMonotonic) - $(since ExecMainStartTimestampMonotonic)) / 1000))"
+# At its start it has a script run, as confined as those of sites.
+say script "$(journalctl --no-pager -u sluice | grep -c 'JavaScript runtime: deno')"
 say film "$(answer "/stream?url=$(field page)" | sed '1,/^\r$/d' | sha256sum | cut -d' ' -f1)"
 say helper "$(status '/extract?url=https://drip.example.net/slowly')"
 say user "$(systemctl show --property=User --value sluice.service)"

@@ -71,6 +71,7 @@ def _wrong(told: dict[str, str]) -> list[str]:
     fine = {
         "install": "0",
         "ready": "200",
+        "script": "1",
         "film": told.get("expected"),
         "helper": "200",
         "user": "sluice",

@@ -110,6 +110,16 @@ def settings(folder: Path) -> str:
     return f"{len(names)} settings"
 
 
+def errors() -> str:
+    """Hold the operator's table of errors to the one in the code."""
+    code = (ROOT / "src/api/error.rs").read_text()
+    known = set(re.findall(r'^    \w+ = "(\w+)", (\d+), "', code, re.MULTILINE))
+    told = re.findall(r"^\| `(\w+)` \| (\d{3}) \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    expect(known and known == set(told), f"one has, and the other lacks {known ^ set(told)}")
+    expect(len(told) == len(set(told)), "an error is told twice")
+    return f"{len(told)} errors"
+
+
 def units(folder: Path) -> str:
     """Hold the units to what systemd itself finds in them."""
     service, socket = folder / "systemd/sluice.service", folder / "systemd/sluice.socket"
