@@ -26,6 +26,7 @@ PROGRAM = "/opt/sluice/bin/sluice"
 HEALTHCHECK = ["CMD", PROGRAM, "check", "--health"]
 CONTEXT = ("Containerfile", ".dockerignore", "bundle/image")
 BUILD = 600  # seconds
+PROCESSES = 4096  # of a container, at most
 CONFINED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
 FOREIGN = re.compile(r"(ba|da|z|k|a)?sh|busybox|pip[\d.]*|python[\d.]*|perl|apt(-get)?|dpkg|su|mount|curl|wget|env")
 """Programs that are of use to somebody who has broken in."""
@@ -44,7 +45,7 @@ class Store:
     def run(self, *arguments: str | Path, output: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a container that is removed when it ends."""
         limits = (f"--ulimit={name}={most}:{most}" for name, most in _limits().items())
-        command = [*self._podman(), "run", "--rm", "--network=host", *limits, *CONFINED, *arguments]
+        command = [*self._podman(), "run", "--rm", "--no-healthcheck", "--network=host", *limits, *CONFINED, *arguments]
         return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
 
     def _podman(self) -> list[str]:
@@ -68,7 +69,8 @@ class Store:
 
 
 def _limits() -> dict[str, int]:
-    return {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1] for name in ("nofile", "nproc")}
+    # Without these podman wants more than root may have where it can't raise its own.
+    return {"nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1], "nproc": PROCESSES}
 
 
 def check(archive: Path) -> str | None:
