@@ -14,7 +14,7 @@ use sluice::config::{self, ProcessEnv, Settings, Task};
 use sluice::egress::Egress;
 use sluice::extract::{Extractor, Versions, python, quarantine};
 use sluice::relay::{Relay, Renew};
-use sluice::server::{self, Signals};
+use sluice::server::{self, Manager, Signals};
 use sluice::telemetry::{self, Metrics};
 use sluice::ticket::Sealer;
 use tokio::runtime::Runtime;
@@ -99,14 +99,17 @@ async fn serve(mut settings: Settings) -> Result<(), BoxError> {
     let room = server::room_within_limit(settings.relay.max_streams, settings.server.max_connections);
     settings.relay.max_streams = room.streams;
     let api = wired(&settings)?;
-    tokio::spawn(announce(Arc::clone(&api), started));
-    server::run(entrance, api, &settings.server, room.connections, signals.received(python::exit)).await;
+    let manager = Manager::default();
+    tokio::spawn(announce(Arc::clone(&api), started, manager));
+    let shutdown = signals.received(python::exit);
+    server::run(entrance, api, &settings.server, room.connections, manager, shutdown).await;
     Ok(())
 }
 
-/// Says in the log when the first worker is warm.
-async fn announce(api: Arc<Api>, started: Instant) {
+/// Says, in the log and to whoever started the process, when the first worker is warm.
+async fn announce(api: Arc<Api>, started: Instant, manager: Manager) {
     api.warmed().await;
+    manager.ready().await;
     tracing::info!("ready in {} ms", started.elapsed().as_millis());
 }
 

@@ -43,6 +43,7 @@ mod stage_entities;
 mod stage_server;
 mod stream;
 mod support;
+mod systemd;
 mod tiktok;
 mod tls;
 mod tokens;

@@ -61,6 +61,17 @@ impl Api {
         plain_json(health.to_string())
     }
 
+    /// How busy it is, in a line for the service manager.
+    pub fn summary(&self) -> String {
+        let stats = self.extractor.stats();
+        format!("{} streams, {} extractions, {} waiting", self.metrics.streams(), stats.busy, stats.queued)
+    }
+
+    /// Whether it can be expected to go on by itself; if not, only a new process helps.
+    pub fn is_alive(&self) -> bool {
+        self.extractor.is_alive()
+    }
+
     pub(super) fn ready(&self) -> Result<Response<Body>, ApiError> {
         if self.is_ready() {
             return extract::json(&json!({"status": "ready"}));

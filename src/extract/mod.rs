@@ -46,6 +46,9 @@ use script::Scripts;
 pub use settings::{AllowedSites, GenericSettings, Settings};
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
+/// A wait for Python's lock after which nobody expects it any more: only a new process helps.
+const HOPELESS: Duration = Duration::from_secs(60);
+
 /// Versions of what answers, from Python.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Versions {
@@ -268,6 +271,12 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// Whether an extraction would be begun: some worker is warm, and the interpreter can be had.
     pub fn is_ready(&self) -> bool {
         self.stats().warm > 0 && !self.0.pulse.is_stalled()
+    }
+
+    /// Whether it can be expected to come back by itself: Python is had now and then, and so is a worker. Does not ask
+    /// Python.
+    pub fn is_alive(&self) -> bool {
+        self.0.pulse.wait() < HOPELESS && !self.0.pool.is_lost()
     }
 
     /// Versions of CPython and yt-dlp.

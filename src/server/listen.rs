@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::Settings;
 use super::tls::{Tls, TlsError};
+use super::{Settings, manager};
 
 /// Connections that the kernel keeps for us until we accept them (listen(2); capped by `somaxconn`).
 const BACKLOG: i32 = 1024;
@@ -23,6 +23,9 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
+    /// A socket that was passed in is of no use.
+    #[error("a socket that was passed in is of no use: {0}")]
+    Passed(#[source] io::Error),
     /// The certificate can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -37,14 +40,32 @@ pub struct Entrance {
     pub(super) tls: Option<Tls>,
 }
 
-/// Binds every address. One that this host does not have (`::1` without IPv6) is left out with a warning, as
-/// long as another is left.
+/// Takes the sockets that were passed in; without any, binds every address.
 pub fn bind(settings: &Settings) -> Result<Entrance, ListenError> {
     let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let passed = passed(scheme).map_err(ListenError::Passed)?;
+    let listeners = if passed.is_empty() { bound(&settings.listen, scheme)? } else { passed };
+    Ok(Entrance { listeners, tls })
+}
+
+fn passed(scheme: &str) -> io::Result<Vec<TcpListener>> {
+    let passed = manager::passed()?.into_iter().map(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        tracing::info!(
+            "a socket was passed in, HOST and PORT do not count: listening on {scheme}://{address}"
+        );
+        TcpListener::from_std(listener)
+    });
+    passed.collect()
+}
+
+/// One that this host does not have (`::1` without IPv6) is left out with a warning, as long as another is left.
+fn bound(addresses: &[SocketAddr], scheme: &str) -> Result<Vec<TcpListener>, ListenError> {
     let mut listeners = Vec::new();
     let mut missing = None;
-    for &address in &settings.listen {
+    for &address in addresses {
         match listen(address) {
             Ok(listener) => {
                 let bound = listener.local_addr().unwrap_or(address);
@@ -60,7 +81,7 @@ pub fn bind(settings: &Settings) -> Result<Entrance, ListenError> {
     }
     match listeners.is_empty() {
         true => Err(missing.unwrap_or(ListenError::None)),
-        false => Ok(Entrance { listeners, tls }),
+        false => Ok(listeners),
     }
 }
 

@@ -10,6 +10,7 @@ mod http1;
 mod http2;
 mod io;
 mod listen;
+mod manager;
 mod seat;
 mod service;
 mod signals;
@@ -20,7 +21,8 @@ use std::convert::Infallible;
 use std::io as std_io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use ipnet::IpNet;
@@ -36,6 +38,7 @@ use tls::Tls;
 
 pub use files::{Room, room_within_limit};
 pub use listen::{Entrance, ListenError, bind};
+pub use manager::Manager;
 pub use signals::Signals;
 pub use tls::{TlsError, TlsFiles};
 
@@ -46,6 +49,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const MIN_BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// How often the loop of a listener comes round where nobody comes, so that it can be told from one that hangs.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// How long a client may take nothing of what is there for it, where another finds no room. The kernel says that it
 /// takes something each 64 KiB or sooner, which one with 10 kB/s does in less.
@@ -79,6 +85,7 @@ pub async fn run(
     api: Arc<Api>,
     settings: &Settings,
     connections: usize,
+    manager: Manager,
     shutdown: impl Future<Output = ()>,
 ) {
     let Entrance { listeners, tls } = entrance;
@@ -94,8 +101,11 @@ pub async fn run(
         tls: tls.map(Arc::new),
         drain: Drain::default(),
         limits: Limits { idle: settings.idle, buffer: settings.buffer.max(MIN_BUFFER) },
+        beats: listeners.iter().map(|_| AtomicU64::new(0)).collect(),
+        started: Instant::now(),
     };
-    let accepting = join_all(listeners.iter().map(|listener| hall.accept(listener)));
+    let accepting =
+        join_all(listeners.iter().zip(&hall.beats).map(|(listener, beat)| hall.accept(listener, beat)));
     let follow = async {
         match &hall.tls {
             Some(tls) => tls.follow().await,
@@ -107,6 +117,7 @@ pub async fn run(
         () = shutdown => {}
         _ = accepting => {}
         () = follow => {}
+        never = manager.tend(|| api.summary(), || hall.is_alive() && api.is_alive()) => never,
     }
     // New clients are refused from here on, and go to another server if there is one.
     drop(listeners);
@@ -114,7 +125,12 @@ pub async fn run(
     let drain = settings.drain;
     let left = hall.drain.left();
     tracing::info!(connections = left, seconds = drain.as_secs(), "draining");
-    match tokio::time::timeout(drain, hall.drain.run()).await {
+    manager.stopping(drain.as_secs()).await;
+    let drained = tokio::select! {
+        drained = tokio::time::timeout(drain, hall.drain.run()) => drained,
+        never = manager.tend(|| format!("draining: {}", api.summary()), || api.is_alive()) => never,
+    };
+    match drained {
         Ok(()) => tracing::info!("drained"),
         Err(_) => tracing::warn!("the drain's time is over; what still runs is cut off"),
     }
@@ -127,15 +143,32 @@ struct Hall {
     tls: Option<Arc<Tls>>,
     drain: Drain,
     limits: Limits,
+    /// When each listener's loop last came round, in milliseconds from the start.
+    beats: Vec<AtomicU64>,
+    started: Instant,
 }
 
 impl Hall {
-    async fn accept(&self, listener: &TcpListener) -> Infallible {
+    /// Whether all loops have come round of late: within three beats.
+    fn is_alive(&self) -> bool {
+        let late = self.now().saturating_sub(3 * millis(BEAT));
+        self.beats.iter().all(|beat| beat.load(Ordering::Relaxed) >= late)
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.started.elapsed())
+    }
+
+    async fn accept(&self, listener: &TcpListener, beat: &AtomicU64) -> Infallible {
         loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => self.enter(stream, peer),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
+            let accepted = tokio::time::timeout(BEAT, listener.accept()).await;
+            beat.store(self.now(), Ordering::Relaxed);
+            match accepted {
+                Ok(Ok((stream, peer))) => self.enter(stream, peer),
+                // Nobody came.
+                Err(_) => {}
+                Ok(Err(error)) if is_of_one_connection(&error) => {}
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "can't accept");
                     tokio::time::sleep(ACCEPT_BACKOFF).await;
                 }
@@ -154,6 +187,10 @@ impl Hall {
         let greeted = greet::greet(io, tls, requests, self.limits, self.drain.watcher());
         presence.greeted_by(tokio::spawn(greeted).abort_handle());
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Errors that concern a client that has already left again (accept(2)).

@@ -168,6 +168,11 @@ impl Shared {
         let PoolStats { workers, stuck, .. } = state.stats();
         !state.closed && workers < self.max_workers && workers + stuck < 2 * self.max_workers
     }
+
+    /// Whether all workers are stuck, and none may be started in their place.
+    fn is_lost(&self, state: &State) -> bool {
+        !state.closed && state.stats().workers == 0 && !self.may_grow(state)
+    }
 }
 
 /// A handle on the pool. Dropping it closes the pool.
@@ -217,9 +222,8 @@ impl Pool {
         if state.jobs.count(priority) >= room {
             state.jobs.retain(|job| !job.reply.is_closed());
         }
-        // Where all are stuck and none may take their place, nobody would ever take it.
-        let lost = workers == 0 && !self.0.may_grow(&state);
-        if lost {
+        // Nobody would ever take it.
+        if self.0.is_lost(&state) {
             return Err(Refused::Full);
         }
         if state.jobs.count(priority) >= room {
@@ -257,6 +261,11 @@ impl Pool {
         }
         drop(state);
         self.0.watch.notify_one();
+    }
+
+    /// Whether nobody would ever take a job: all workers are stuck, and none may be started in their place.
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.is_lost(&self.0.lock())
     }
 
     pub(super) fn is_closed(&self) -> bool {

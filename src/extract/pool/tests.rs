@@ -245,10 +245,12 @@ async fn stuck_workers_are_not_replaced_without_end() {
     let (pool, _told, _end) = hanging();
     let _first = pool.submit(call("hang"), Asker::default(), Priority::Ordinary, Instant::now()).unwrap();
     submit(&pool, "other").unwrap().await.unwrap().unwrap();
+    assert!(!pool.is_lost());
     let _second = pool.submit(call("hang"), Asker::default(), Priority::Ordinary, Instant::now()).unwrap();
     while pool.stats() != (PoolStats { stuck: 2, ..PoolStats::default() }) {
         tokio::task::yield_now().await;
     }
     // Nobody would take it.
+    assert!(pool.is_lost());
     assert_eq!(submit(&pool, "more").unwrap_err(), Refused::Full);
 }

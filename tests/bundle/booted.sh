@@ -1,0 +1,66 @@
+#!/bin/bash
+# Runs inside a booted Debian (booting.py): installs the bundle in /root, uses the service, and takes it away again.
+# Prints `name: value` lines, which booting.py judges.
+cd /root || exit
+say() { echo "$1: $2" >> /root/told; }
+answer() { exec 3<> /dev/tcp/127.0.0.1/3021 && printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&3 && cat <&3; }
+status() { answer "$1" | sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p'; }
+field() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/" stage.json; }
+
+./stage --ca ca.pem --any-id --drip > stage.json &
+until [ -s stage.json ]; do sleep 0.1; done
+mkdir -p /etc/sluice
+install -m 644 ca.pem /etc/sluice/
+printf 'PROXY=%s\nCA_FILE=/etc/sluice/ca.pem\n' "$(field proxy)" > /etc/sluice/sluice.env
+say expected "$(field "$(field default)")"
+
+bundle/install > installed 2>&1
+say install "$?"
+for _ in $(seq 100); do
+    [ "$(status /ready)" != 200 ] || break
+    sleep 0.2
+done
+say ready "$(status /ready)"
+since() { systemctl show --property="$1" --value sluice.service; }
+say start "$((($(since ActiveEnterTimestampMonotonic) - $(since ExecMainStartTimestampMonotonic)) / 1000))"
+# At its start it has a script run, as confined as those of sites.
+say script "$(journalctl --no-pager -u sluice | grep -c 'JavaScript runtime: deno')"
+say film "$(answer "/stream?url=$(field page)" | sed '1,/^\r$/d' | sha256sum | cut -d' ' -f1)"
+say helper "$(status '/extract?url=https://drip.example.net/slowly')"
+say user "$(systemctl show --property=User --value sluice.service)"
+say privileges "$(sed -n 's/^CapBnd:\t//p' "/proc/$(systemctl show --property=MainPID --value sluice.service)/status")"
+# Of its mode what others may; newer systemds let their user read it by an ACL, which shows as the group's.
+say key "$(stat -c %a /run/credentials/sluice.service/encryption_key | tail -c 2)"
+say state "$(find /var/lib/private/sluice -name '*key*' | wc -l)"
+say exposure "$(systemd-analyze security sluice.service | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')"
+
+# Somebody asks all the while that it restarts.
+while [ ! -e stop ]; do status /health || echo refused; done > asked 2>&1 &
+asking=$!
+systemctl restart sluice.service
+say restart "$?"
+touch stop
+wait "$asking"
+say asked "$(sort -u asked | tr '\n' ' ')"
+
+bundle/install > installed.again 2>&1
+say again "$?"
+# Another version, back to the first, and a setting that is wrong.
+cp -al bundle newer
+rm newer/VERSION
+echo 9.0.0 > newer/VERSION
+(cd newer && rm SHA256SUMS && find . -type f -printf '%P\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS)
+newer/install > upgraded 2>&1
+say upgrade "$? $(readlink /opt/sluice/current) $(systemctl is-active sluice.service)"
+/opt/sluice/current/install --rollback > back 2>&1
+say rollback "$? $(readlink /opt/sluice/previous) $(systemctl is-active sluice.service)"
+echo MAX_WORKERS=none >> /etc/sluice/sluice.env
+bundle/install > refused 2>&1
+say refused "$? $(grep -c 'journalctl -u sluice' refused)"
+say tries "$(journalctl --no-pager -u sluice | grep -c 'MAX_WORKERS (environment)')"
+
+bundle/install --uninstall > removed 2>&1
+say uninstall "$?"
+say left "$(systemctl list-unit-files --no-legend 'sluice*' | wc -l) $(ls /opt)"
+journalctl --no-pager -u sluice > log
+systemctl poweroff
