@@ -2,15 +2,22 @@
 
 mod connections;
 mod exits;
+mod extractions;
 mod metrics;
+mod process;
 mod sample;
+mod streams;
+mod text;
 
 use tracing_subscriber::EnvFilter;
 
 pub use connections::{Connections, Refusal};
 pub use exits::{EgressSample, GuardSample};
-pub use metrics::{Metrics, StreamGuard};
-pub use sample::{QuarantineSample, Sample, open_files, resident_bytes};
+pub use extractions::CacheLookup;
+pub use metrics::Metrics;
+pub use process::{open_files, resident_bytes};
+pub use sample::{CacheSample, QuarantineSample, Sample};
+pub use streams::StreamGuard;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
