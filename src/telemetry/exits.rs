@@ -61,7 +61,7 @@ impl Exits {
         registry.register("egress_extractions", "Extractions begun, by way out", self.extractions.clone());
         registry.register("egress_blocked", "Times that a site blocked a way out", self.blocked.clone());
         registry.register("egress_broken", "Times that a way out did not work", self.broken.clone());
-        registry.register("egress_under_way", "Extractions under way", self.under_way.clone());
+        registry.register("egress_under_way", "Extractions under way, by way out", self.under_way.clone());
         registry.register("egress_cooling", "Sites that a way out is kept from", self.cooling.clone());
         registry.register("egress_failing", "1 where a way out does not work", self.failing.clone());
         registry.register("guard_dials", "Connections made for extractions", self.dials.clone());

@@ -59,6 +59,19 @@ pub enum CacheLookup {
     Miss,
 }
 
+impl CacheLookup {
+    const ALL: [Self; 3] = [Self::Hit, Self::Joined, Self::Miss];
+
+    fn label(self) -> Lookup {
+        let result = match self {
+            Self::Hit => "hit",
+            Self::Joined => "joined",
+            Self::Miss => "miss",
+        };
+        Lookup { result }
+    }
+}
+
 pub(super) struct Extractions {
     seconds: Family<Ending, Histogram, Buckets>,
     /// Those that are told apart.
@@ -85,6 +98,10 @@ impl Extractions {
         let seconds = self.seconds.clone();
         registry.register("extraction_seconds", "Time of an extraction, its wait included", seconds);
         registry.register("queue_wait_seconds", "Time before a worker took a job", self.waits.clone());
+        // All of them from the start on: a rate has to begin somewhere.
+        for lookup in CacheLookup::ALL {
+            self.lookups.get_or_create(&lookup.label());
+        }
         let lookups = self.lookups.clone();
         registry.register("cache_lookups", "Pages asked for, by whether they were known", lookups);
         let exceeded = self.limits_exceeded.clone();
@@ -115,12 +132,7 @@ impl Metrics {
 
     /// Counts a look at what is known of a page.
     pub fn cache_looked_up(&self, lookup: CacheLookup) {
-        let result = match lookup {
-            CacheLookup::Hit => "hit",
-            CacheLookup::Joined => "joined",
-            CacheLookup::Miss => "miss",
-        };
-        self.extractions.lookups.get_or_create(&Lookup { result }).inc();
+        self.extractions.lookups.get_or_create(&lookup.label()).inc();
     }
 
     /// Counts an extraction that ended at a limit.

@@ -71,6 +71,9 @@ impl Metrics {
         registry.register("key_bytes", "Bytes of answers by the name of their key", self.key_bytes.clone());
         self.extractions.register(registry);
         self.streams.register(registry);
+        for reason in HELPER_ENDS {
+            self.quarantine_ended.get_or_create(&Reason { reason });
+        }
         let ended = self.quarantine_ended.clone();
         registry.register(
             "quarantine_ended",

@@ -79,9 +79,9 @@ impl Sampled {
         gauge("workers_stuck", "Extraction threads given up", &self.workers_stuck);
         gauge("queue_length", "Extractions that wait", &self.queue);
         gauge("cache_entries", "Pages that are known", &self.cache_entries);
-        gauge("cache_bytes", "Bytes that they count for, of CACHE_BYTES", &self.cache_bytes);
+        gauge("cache_bytes", "Bytes of pages that are known, as CACHE_BYTES counts them", &self.cache_bytes);
         gauge("quarantine_helpers", "Helpers for pages of any host", &self.helpers);
-        gauge("quarantine_helpers_busy", "Those of them with a job", &self.helpers_busy);
+        gauge("quarantine_helpers_busy", "Helpers for pages of any host with a job", &self.helpers_busy);
         gauge("quarantine_queue_length", "Pages that wait for a helper", &self.helpers_queue);
         let hold = self.lock_hold.clone();
         registry.register("python_lock_longest_seconds", "Longest wait for Python's lock so far", hold);

@@ -15,6 +15,11 @@ struct Outcome {
     outcome: &'static str,
 }
 
+/// How streams end.
+const ENDS: [&str; 3] = ["complete", "upstream_broken", "client_gone"];
+/// What comes of a renewal.
+const RENEWALS: [&str; 2] = ["ok", "failed"];
+
 #[derive(Default)]
 pub(super) struct Streams {
     pub(super) open: Gauge,
@@ -27,6 +32,13 @@ pub(super) struct Streams {
 
 impl Streams {
     pub(super) fn register(&self, registry: &mut Registry) {
+        // What may happen shows before it does: a rate has to begin somewhere.
+        for outcome in ENDS {
+            self.ended.get_or_create(&Outcome { outcome });
+        }
+        for outcome in RENEWALS {
+            self.renewals.get_or_create(&Outcome { outcome });
+        }
         registry.register("streams", "Streams that are open, or being opened", self.open.clone());
         registry.register("streams_begun", "Streams that had a first byte to send", self.begun.clone());
         registry.register("streams_ended", "Streams that had begun, by how they ended", self.ended.clone());
@@ -95,7 +107,8 @@ impl Metrics {
 
     /// Counts an attempt to have a new link for a stream.
     pub fn link_renewed(&self, is_done: bool) {
-        let outcome = if is_done { "ok" } else { "failed" };
+        let [ok, failed] = RENEWALS;
+        let outcome = if is_done { ok } else { failed };
         self.streams.renewals.get_or_create(&Outcome { outcome }).inc();
     }
 }
