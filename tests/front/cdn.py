@@ -31,6 +31,7 @@ class File:
     settled: threading.Event = field(default_factory=threading.Event)
     """All was sent, or the connection takes no more."""
     sent: int = 0
+    """Of the last answer that was the whole."""
 
 
 class Cdn:
@@ -76,13 +77,15 @@ class _Handler(socketserver.StreamRequestHandler):
         file = self.server.files.get(line.split(" ")[1]) if line else None
         if file is None:
             self._say(b"404 Not Found", b"Content-Length: 0\r\n")
-        elif file.cut_at is not None and file.sent:
+        elif file.cut_at is not None and file.settled.is_set():
             self._say(b"500 Internal Server Error", b"Content-Length: 0\r\n")
         else:
             self._send(file, headers.get("range"))
 
     def _say(self, status: bytes, headers: bytes) -> None:
-        self.wfile.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Type: video/mp4\r\n" + headers + b"\r\n")
+        self.wfile.write(
+            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Type: video/mp4\r\n" + headers + b"\r\n"
+        )
 
     def _send(self, file: File, asked: str | None) -> None:
         size = len(file.body)
@@ -90,12 +93,18 @@ class _Handler(socketserver.StreamRequestHandler):
         if asked and not file.is_chunked:
             first, last = asked.removeprefix("bytes=").split("-")
             begin, end = int(first), min(int(last or size - 1), size - 1) + 1
+            if begin >= size:
+                self._say(
+                    b"416 Range Not Satisfiable", f"Content-Range: bytes */{size}\r\nContent-Length: 0\r\n".encode()
+                )
+                return
             what = f"Content-Range: bytes {begin}-{end - 1}/{size}\r\nContent-Length: {end - begin}\r\n".encode()
             self._say(b"206 Partial Content", common + what)
             self.wfile.write(file.body[begin:end])
             return
         length = b"Transfer-Encoding: chunked\r\n" if file.is_chunked else f"Content-Length: {size}\r\n".encode()
         self._say(b"200 OK", common + length)
+        file.sent = 0
         try:
             self._send_body(file)
         except OSError:
@@ -110,8 +119,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if file.cut_at is not None:
             # A reset, not an end.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return
-        if file.is_chunked:
+        elif file.is_chunked:
             self.wfile.write(b"0\r\n\r\n")
         file.settled.set()
 

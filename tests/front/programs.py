@@ -31,7 +31,13 @@ class Program:
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name)
         self.child = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", *(str(part).replace("{folder}", str(self.folder)) for part in command)],
+            [
+                "setpriv",
+                "--pdeathsig",
+                "TERM",
+                "--",
+                *(str(part).replace("{folder}", str(self.folder)) for part in command),
+            ],
             env={"PATH": PATH, "HOME": str(self.folder), **settings},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -80,7 +86,8 @@ class Sluice(Program):
     def __init__(self) -> None:
         settings = {"HOST": "127.0.0.1", "PORT": "0", "LOG": "info", "LOG_FORMAT": "json", "ENCRYPTION_KEY": KEY}
         settings |= {"PYENV_DIR": str(ROOT / "pyenv"), "ALLOW_PRIVATE_ADDRESSES": "127.0.0.1/32"}
-        settings |= dict([_block("sh").strip().split("=", 1)], DRAIN_TIMEOUT="0")
+        name, _, proxies = _block("sh").strip().partition("=")
+        settings |= {name: proxies, "DRAIN_TIMEOUT": "0"}
         super().__init__([ROOT / "target/release/sluice"], settings)
         self.port = int(self.wait_for("listening on http://").split("http://")[1].split(":")[1].split('"')[0])
         self.wait_for("ready in ")
@@ -158,7 +165,7 @@ class Nginx(Front):
             }}
         """
         (certificates / "nginx.conf").write_text(config)
-        command = ["nginx", "-e", "stderr", "-p", "{folder}", "-c", certificates / "nginx.conf"]
+        command: list[str | Path] = ["nginx", "-e", "stderr", "-p", "{folder}", "-c", certificates / "nginx.conf"]
         super().__init__(command, {})
         self.wait_until_open()
 
@@ -180,7 +187,7 @@ class Caddy(Front):
         self._home = Path(tempfile.mkdtemp())
         (self._home / "Caddyfile").write_text(f"{{\n{options}\ndefault_bind 127.0.0.1\n}}\n{site}")
         self.ca = self._home / "caddy/pki/authorities/local/root.crt"
-        command = ["caddy", "run", "--adapter", "caddyfile", "--config", self._home / "Caddyfile"]
+        command: list[str | Path] = ["caddy", "run", "--adapter", "caddyfile", "--config", self._home / "Caddyfile"]
         super().__init__(command, {"XDG_DATA_HOME": str(self._home), "XDG_CONFIG_HOME": str(self._home)})
         self.wait_for("certificate obtained successfully")
         self.wait_until_open()
