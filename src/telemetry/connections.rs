@@ -42,7 +42,7 @@ impl Connections {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("connections", "Connections of clients", self.open.clone());
         for refusal in [Refusal::Address, Refusal::Full] {
-            self.refused.get_or_create(&refusal.label());
+            self.refused.get_or_create(&refusal.label()).inc_by(0);
         }
         let refused = self.refused.clone();
         registry.register("connections_refused", "Connections closed as they came, by why", refused);

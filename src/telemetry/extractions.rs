@@ -100,7 +100,7 @@ impl Extractions {
         registry.register("queue_wait_seconds", "Time before a worker took a job", self.waits.clone());
         // All of them from the start on: a rate has to begin somewhere.
         for lookup in CacheLookup::ALL {
-            self.lookups.get_or_create(&lookup.label());
+            self.lookups.get_or_create(&lookup.label()).inc_by(0);
         }
         let lookups = self.lookups.clone();
         registry.register("cache_lookups", "Pages asked for, by whether they were known", lookups);

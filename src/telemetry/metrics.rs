@@ -72,7 +72,7 @@ impl Metrics {
         self.extractions.register(registry);
         self.streams.register(registry);
         for reason in HELPER_ENDS {
-            self.quarantine_ended.get_or_create(&Reason { reason });
+            self.quarantine_ended.get_or_create(&Reason { reason }).inc_by(0);
         }
         let ended = self.quarantine_ended.clone();
         registry.register(

@@ -34,10 +34,10 @@ impl Streams {
     pub(super) fn register(&self, registry: &mut Registry) {
         // What may happen shows before it does: a rate has to begin somewhere.
         for outcome in ENDS {
-            self.ended.get_or_create(&Outcome { outcome });
+            self.ended.get_or_create(&Outcome { outcome }).inc_by(0);
         }
         for outcome in RENEWALS {
-            self.renewals.get_or_create(&Outcome { outcome });
+            self.renewals.get_or_create(&Outcome { outcome }).inc_by(0);
         }
         registry.register("streams", "Streams that are open, or being opened", self.open.clone());
         registry.register("streams_begun", "Streams that had a first byte to send", self.begun.clone());
