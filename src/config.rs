@@ -11,6 +11,7 @@ mod file;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod javascript;
+mod journal;
 mod keys;
 mod limits;
 mod paths;
@@ -181,6 +182,7 @@ impl Reader<'_> {
                     .optional("LOG", values::log_filter)
                     .unwrap_or_else(|| command::default_log(self.flags).to_owned()),
                 format: self.value("LOG_FORMAT", values::log_format),
+                journal: journal::is_journal(self.env),
             },
             server: server::Settings {
                 listen: self.value("HOST", |text| values::hosts(text, port)),

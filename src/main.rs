@@ -138,6 +138,7 @@ fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
     let extractor = Arc::new(Extractor::start(&settings.extract, egress, Arc::clone(&metrics), seal)?);
     let Versions { python, yt_dlp, extractors } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
+    metrics.built(python, yt_dlp);
     let relay = Relay::new(client, settings.relay.clone(), Arc::clone(&metrics), renewed_by(&extractor));
     Ok(Arc::new(Api::new(admission, extractor, sealer, relay, metrics, settings.api.clone())))
 }

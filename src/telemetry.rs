@@ -2,15 +2,25 @@
 
 mod connections;
 mod exits;
+mod extractions;
+mod journal;
 mod metrics;
+mod process;
 mod sample;
+mod streams;
+mod text;
 
 use tracing_subscriber::EnvFilter;
 
+use journal::Journal;
+
 pub use connections::{Connections, Refusal};
 pub use exits::{EgressSample, GuardSample};
-pub use metrics::{Metrics, StreamGuard};
-pub use sample::{QuarantineSample, Sample, open_files, resident_bytes};
+pub use extractions::CacheLookup;
+pub use metrics::Metrics;
+pub use process::{open_files, resident_bytes};
+pub use sample::{CacheSample, QuarantineSample, Sample};
+pub use streams::StreamGuard;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +38,8 @@ pub struct Settings {
     pub filter: String,
     /// How lines look.
     pub format: LogFormat,
+    /// Whether they go to systemd's journal.
+    pub journal: bool,
 }
 
 /// Checks a log filter.
@@ -46,6 +58,9 @@ pub fn init(settings: &Settings) {
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
     match settings.format {
+        LogFormat::Plain if settings.journal => {
+            builder.with_ansi(false).event_format(Journal::default()).init();
+        }
         LogFormat::Plain => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }

@@ -1,10 +1,12 @@
 //! The log: one line for each request, which says what became of it, and nothing that lets others in.
 
 use crate::support::client;
+use crate::support::server::TestServer;
 use crate::support::stage::Fault;
 use crate::support::stage::tiktok::BEST;
 use crate::support::world::{World, post, token};
 use serde_json::{Value, json};
+use std::process::Command;
 
 /// The line of the request that has this answer's id.
 fn line_of(world: &World, id: &str) -> String {
@@ -74,8 +76,11 @@ fn lines_of_json_are_that_and_text_of_strangers_stays_in_its_field() {
     assert_eq!((&parsed["message"], &parsed["span"]["id"]), (&json!("answered"), &json!(id)));
     assert_eq!(parsed["status"], answer.status);
     for line in world.server.log() {
-        assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");
-        assert!(!line.contains('\u{1b}'), "{line}");
+        let parsed: Value = serde_json::from_str(&line).unwrap();
+        let text = |name: &str| parsed[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}"));
+        assert!(humantime::parse_rfc3339(text("timestamp")).is_ok(), "{line}");
+        assert!(["ERROR", "WARN", "INFO"].contains(&text("level")), "{line}");
+        assert!(!text("message").is_empty() && !line.contains('\u{1b}'), "{line}");
     }
 }
 
@@ -86,4 +91,39 @@ fn plain_lines_hold_no_line_of_a_strangers() {
     let answer = world.get(&format!("/extract?url={}", client::encode(&page)));
     line_of(&world, answer.header("x-request-id").unwrap());
     assert!(world.server.log().iter().all(|line| !line.starts_with("2026-01-01T00:00:00Z ERROR")));
+}
+
+/// Has a server warn of something, with `JOURNAL_STREAM` as the shell makes it of `stream`; gives its log.
+fn log_with_journal(stream: &str) -> Vec<String> {
+    let script = format!(r#"export JOURNAL_STREAM="{stream}"; exec "$0" "$@""#);
+    let server = TestServer::wrapped(&[("COOKIES_PATH", "/nonexistent/cookies")], |command| {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).arg(command.get_program()).args(command.get_args()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell
+    });
+    server.log()
+}
+
+#[test]
+fn the_journal_has_the_level_from_each_line() {
+    let log = log_with_journal("$(stat -L -c %d:%i /proc/self/fd/2)");
+    for line in &log {
+        let (priority, rest) = line.split_at(3);
+        let level = rest.split_whitespace().next().unwrap();
+        let expected = match level {
+            "ERROR" => "<3>",
+            "WARN" => "<4>",
+            "INFO" => "<6>",
+            _ => "<7>",
+        };
+        assert!(["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&level), "{line}");
+        assert!(priority == expected && !line.contains('\u{1b}'), "{line}");
+    }
+    assert!(log.iter().any(|line| line.starts_with("<4>") && line.contains("cookies")), "{log:?}");
+    // Who has inherited the name, and writes elsewhere.
+    for line in log_with_journal("1:1") {
+        let time = line.split_whitespace().next().unwrap();
+        assert!(humantime::parse_rfc3339(time).is_ok() && !line.contains('\u{1b}'), "{line}");
+    }
 }

@@ -27,6 +27,7 @@ mod javascript;
 mod lifecycle;
 mod limits;
 mod logs;
+mod metrics;
 mod names;
 mod namespaces;
 mod operations;

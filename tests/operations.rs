@@ -34,7 +34,7 @@ fn metrics_count_and_gauges_return_to_zero() {
     for line in [
         "sluice_streams 0".to_owned(),
         "sluice_streams_ended_total{outcome=\"complete\"} 1".to_owned(),
-        "sluice_extractions_total{outcome=\"ok\"} 1".to_owned(),
+        "sluice_extraction_seconds_count{extractor=\"TikTok\",outcome=\"ok\"} 1".to_owned(),
         "sluice_requests_total{route=\"/stream\",status=\"200\"} 1".to_owned(),
         format!("sluice_stream_bytes_total {bytes}"),
     ] {

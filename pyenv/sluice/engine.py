@@ -57,6 +57,8 @@ class Ydl(YoutubeDL):
         self._deadline: float | None = None
         self.meter = Meter(settings.limits)
         """What the present job has used of its limits."""
+        self.extractor: str | None = None
+        """Key of the extractor that the present job has come to, for the server's counts."""
         super().__init__(
             {
                 "cachedir": False,
@@ -137,6 +139,7 @@ class Ydl(YoutubeDL):
             ie_key = "Generic"
         if ie_key != "UnsupportedURL":
             sites.check(ie_key, url)
+            self.extractor = ie_key
         if extractors.needs_quarantine(ie_key) and url.startswith(("http://", "https://")):
             raise HandOff
         if ie_key not in self._ies:

@@ -109,7 +109,8 @@ class Session:
         (see `project` and `Log`) or {"error": {"kind": CODE, "message": text, "retry_after"?: seconds, "limit"?:
         which}, "log": [...]}. An `internal` error has a `trace` for the log. {"hand_off": state, "held": bool, "log":
         [...]} where another process must go on: `state` is for `resume`. It is because the job has `held` Python's lock
-        for too long, or because only an extractor can that takes any host.
+        for too long, or because only an extractor can that takes any host. Each of them has an "extractor" beside it,
+        the key of the last one of yt-dlp's that was asked, if one was.
         """
         refused = _refuse(url)
         if refused:
@@ -164,7 +165,7 @@ class Session:
     def _job(self, url: str, options_json: str, work: Callable[[Ydl], Any]) -> str:
         options = json.loads(options_json)
         log = Log(options.get("verbose", False))
-        return _answer(lambda: self._done(url, options, work, log), log)
+        return _answer(lambda: self._named(self._done(url, options, work, log)), log)
 
     @walls.at_work()
     def _done(self, url: str, options: dict[str, Any], work: Callable[[Ydl], Any], log: Log) -> dict[str, Any]:
@@ -198,6 +199,10 @@ class Session:
             answer = javascript.advise(ydl, _projected(ydl, info), log)
         self._whole = True
         return answer
+
+    def _named(self, answer: dict[str, Any]) -> dict[str, Any]:
+        extractor = self._ydl and self._ydl.extractor
+        return {"extractor": extractor, **answer} if extractor else answer
 
     def _select(self, formats_json: str, selector: str) -> dict[str, Any]:
         if self._selector is None:

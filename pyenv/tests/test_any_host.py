@@ -69,7 +69,7 @@ MEDIASITE = "https://stranger.example.net/Mediasite/Play/2db6c271681e4f199af3c60
 
 def handed_off(session, url):
     answer = json.loads(session.extract(url, "{}"))
-    assert answer.keys() == {"hand_off", "held", "log"}, answer
+    assert answer.keys() == {"extractor", "hand_off", "held", "log"}, answer
     assert not answer["held"]
     return json.loads(answer["hand_off"])
 

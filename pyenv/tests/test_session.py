@@ -48,6 +48,7 @@ def test_extracts_a_post(start, stage):
     )
     got = extract(start())
     assert "error" not in got
+    assert got["extractor"] == "TikTok"
     ok = got["ok"]
     assert ok["kind"] == "video"
     assert ok["id"] == "7000000000000000001"
@@ -120,8 +121,11 @@ def test_a_redirect_is_followed_and_a_stranger_is_not(start, stage):
     assert extract(session, "https://vm.tiktok.com/ZTR45GpSF")["ok"]["id"] == "7000000000000000001"
     stage.page("https://vm.tiktok.com/ZTR45GpSF", "", "301 Moved", "Location: https://www.example.org/")
     stage.page("https://www.example.org/", "<video src=https://www.example.org/a.mp4>")
-    state = json.loads(extract(session, "https://vm.tiktok.com/ZTR45GpSF")["hand_off"])
+    handed = extract(session, "https://vm.tiktok.com/ZTR45GpSF")
+    assert handed["extractor"] == "Generic"
+    state = json.loads(handed["hand_off"])
     assert state["result"]["url"] == "https://www.example.org/"
+    assert "extractor" not in extract(session, "https://user@www.example.org/")
 
 
 def test_untrusted_site(start, stage):

@@ -13,9 +13,8 @@ use crate::egress::ExitStats;
 use crate::extract::Limit;
 use crate::telemetry::{self, EgressSample, GuardSample, QuarantineSample, Sample};
 
-/// OpenMetrics 1.0, which Prometheus reads.
-const METRICS_TYPE: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// Prometheus's text format.
+const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 impl Api {
     /// Strangers learn that the process serves; who is trusted learns more.
@@ -91,6 +90,7 @@ impl Api {
             busy: stats.busy,
             stuck: stats.stuck,
             queued: stats.queued,
+            cache: self.extractor.cache_stats(),
             quarantine: QuarantineSample {
                 helpers: quarantine.helpers,
                 busy: quarantine.busy,
@@ -99,8 +99,9 @@ impl Api {
             lock_hold: self.extractor.longest_hold(),
             egress: self.extractor.exit_stats().into_iter().map(exit_sample).collect(),
             guard: GuardSample { dials: guard.dials, refused: guard.refused, bytes: guard.bytes },
+            upstream_bytes: self.relay.received_bytes(),
         };
-        let text = self.metrics.text(sample).map_err(ApiError::internal)?;
+        let text = self.metrics.text(&sample).map_err(ApiError::internal)?;
         let mut response = Response::new(body::full(text));
         response.headers_mut().insert(CONTENT_TYPE, METRICS_TYPE);
         Ok(response)
@@ -120,8 +121,8 @@ fn exit(stats: ExitStats) -> Value {
 }
 
 fn exit_sample(stats: ExitStats) -> EgressSample {
-    let ExitStats { name, under_way, extractions, blocked, broken, cooling, .. } = stats;
-    EgressSample { name, under_way, extractions, blocked, broken, cooling }
+    let ExitStats { name, under_way, extractions, blocked, broken, cooling, failing } = stats;
+    EgressSample { name, under_way, extractions, blocked, broken, cooling, failing }
 }
 
 fn plain_json(text: String) -> Response<Body> {

@@ -4,6 +4,7 @@
 //! and leaves by the way that a route names.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -75,6 +76,8 @@ pub struct Client {
     pool: Arc<Pool>,
     direct: Option<Direct>,
     read_buffer: usize,
+    /// Bytes of bodies so far.
+    received: Arc<AtomicU64>,
 }
 
 /// Where streams leave directly: what is known of the sites' servers.
@@ -106,7 +109,13 @@ impl Client {
             pool: Arc::default(),
             direct: settings.streams_direct.then(Direct::new),
             read_buffer: settings.read_buffer.max(MIN_READ),
+            received: Arc::default(),
         })
+    }
+
+    /// Bytes of bodies that have come so far.
+    pub fn received_bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Sends one request to the absolute URI in it, and gives the response's head with the body to come.
@@ -195,8 +204,9 @@ impl Client {
         peer: &Peer,
         timeout: Duration,
     ) -> Result<Response<ResponseBody>, EgressError> {
-        let home = (Arc::clone(&self.pool), peer.clone());
-        tokio::time::timeout(timeout, exchange::exchange(stream, request, self.read_buffer, home))
+        let (home, received) = ((Arc::clone(&self.pool), peer.clone()), Arc::clone(&self.received));
+        let exchanged = exchange::exchange(stream, request, self.read_buffer, home, received);
+        tokio::time::timeout(timeout, exchanged)
             .await
             .map_err(|_| EgressError::Timeout)?
             .map_err(EgressError::Exchange)

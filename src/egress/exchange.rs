@@ -6,6 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -70,17 +71,18 @@ impl Http {
 }
 
 /// Sends a request on a connection and waits for the response's head. The body gives the connection back to the
-/// pool at its proper end. `buffer`: bytes read at a time at most.
+/// pool at its proper end. `buffer`: bytes read at a time at most. `received` counts the body's.
 pub(super) async fn exchange(
     stream: Stream,
     request: Request<Empty<Bytes>>,
     buffer: usize,
     home: (Arc<Pool>, Peer),
+    received: Arc<AtomicU64>,
 ) -> Result<Response<ResponseBody>, hyper::Error> {
     let mut http = Http::new(stream, buffer).await?;
     let (head, body) = http.send(request).await?.into_parts();
     let closes = closes(head.version, &head.headers);
-    let state = State::Reading(Box::new(Reading { http, body, closes, home }));
+    let state = State::Reading(Box::new(Reading { http, body, closes, home, received }));
     Ok(Response::from_parts(head, ResponseBody(state)))
 }
 
@@ -99,6 +101,7 @@ struct Reading {
     body: Incoming,
     closes: bool,
     home: (Arc<Pool>, Peer),
+    received: Arc<AtomicU64>,
 }
 
 /// All has come that was announced; whether that was all that there is shows when the connection ends.
@@ -207,7 +210,10 @@ impl Reading {
             };
             match frame.transpose()?.map(Frame::into_data) {
                 None => return Poll::Ready(Ok(None)),
-                Some(Ok(data)) => return Poll::Ready(Ok(Some(data))),
+                Some(Ok(data)) => {
+                    self.received.fetch_add(data.len() as u64, Ordering::Relaxed);
+                    return Poll::Ready(Ok(Some(data)));
+                }
                 // Trailers: nothing that a client needs.
                 Some(Err(_)) => {}
             }

@@ -8,6 +8,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Moka;
 
 use super::{Ask, ExtractError, Extraction, Limit, PageErrorKind};
+use crate::telemetry::CacheSample;
 
 /// How long before its links end an extraction is not handed out any more: who gets a link wants to use it.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -135,6 +136,11 @@ impl<S: Send + Sync + 'static> Cache<S> {
             Wanted::Fresh => false,
         };
         does.then_some(kept.outcome)
+    }
+
+    /// What it holds. Entries whose time is over count until they are found to be.
+    pub(super) fn stats(&self) -> CacheSample {
+        CacheSample { entries: self.kept.entry_count(), bytes: self.kept.weighted_size() }
     }
 
     fn is_known(&self, ask: &Ask) -> bool {

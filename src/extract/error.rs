@@ -4,44 +4,59 @@ use serde::Deserialize;
 
 use super::Limit;
 
-/// What `pyenv/sluice/errors.py` makes of an exception. The names are the contract's codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PageErrorKind {
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])* $name:ident = $code:literal,)*) => {
+        /// What `pyenv/sluice/errors.py` makes of an exception. The names are the contract's codes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+        pub enum PageErrorKind { $($(#[doc = $doc])* #[serde(rename = $code)] $name,)* }
+
+        impl PageErrorKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The contract's code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+        }
+    };
+}
+
+kinds! {
     /// The request itself can't be met, such as a selector with a wrong syntax.
-    BadRequest,
+    BadRequest = "bad_request",
     /// No extractor takes the URL.
-    UnsupportedUrl,
+    UnsupportedUrl = "unsupported_url",
     /// The post is not there.
-    NotFound,
+    NotFound = "not_found",
     /// The post is not for everybody.
-    Private,
+    Private = "private",
     /// The site wants an account.
-    LoginRequired,
+    LoginRequired = "login_required",
     /// The site does not serve this country.
-    GeoRestricted,
+    GeoRestricted = "geo_restricted",
     /// The site wants a proof of age.
-    AgeRestricted,
+    AgeRestricted = "age_restricted",
     /// The broadcast has not begun, or is over.
-    NotLive,
+    NotLive = "not_live",
     /// Anything else that yt-dlp raised.
-    ExtractionFailed,
+    ExtractionFailed = "extraction_failed",
     /// The selector matches nothing that can be streamed.
-    FormatUnavailable,
+    FormatUnavailable = "format_unavailable",
     /// The site refuses this server's address.
-    UpstreamBlocked,
+    UpstreamBlocked = "upstream_blocked",
     /// The site failed.
-    UpstreamError,
+    UpstreamError = "upstream_error",
     /// The site did not answer.
-    UpstreamTimeout,
+    UpstreamTimeout = "upstream_timeout",
     /// The time for the extraction is over.
-    ExtractionTimeout,
+    ExtractionTimeout = "extraction_timeout",
     /// It leads to an address that this server does not connect to.
-    BlockedAddress,
+    BlockedAddress = "blocked_address",
     /// The page goes beyond one of [`Limits`](super::Limits).
-    LimitExceeded,
+    LimitExceeded = "limit_exceeded",
     /// Our Python code failed.
-    Internal,
+    Internal = "internal",
 }
 
 /// What yt-dlp said of a page.
@@ -119,14 +134,13 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
-    /// A short name for metrics.
+    /// The contract's code, for metrics.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Page(_) => "page_error",
-            Self::Timeout(_) => "timeout",
-            Self::Overloaded => "overloaded",
-            Self::Stalled => "stalled",
-            Self::Closed => "closed",
+            Self::Page(error) => error.kind.as_str(),
+            Self::Timeout(_) => "extraction_timeout",
+            Self::Overloaded | Self::Stalled => "overloaded",
+            Self::Closed => "draining",
             Self::Bug(_) => "internal",
         }
     }

@@ -1,7 +1,7 @@
 //! One extraction, from the queue to the cache and to all who wait for it.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::Receiver;
@@ -14,6 +14,7 @@ use super::quarantine::{self, Job};
 use super::queue::{Asker, Priority};
 use super::{Ask, ExtractError, Extracted, Extraction, Inner, PageError, PageUrl, bug, outings, work};
 use crate::egress::{Blame, Outing};
+use crate::telemetry::CacheLookup;
 
 /// Least time that a second try is worth beginning with.
 const LEAST_LEFT: Duration = Duration::from_secs(2);
@@ -25,6 +26,9 @@ struct Trip<'a, S> {
     asker: Asker,
     priority: Priority,
     deadline: Instant,
+    /// Key of yt-dlp's extractor, as soon as a worker has said it. A helper, which a page may have taken over, is not
+    /// asked.
+    extractor: OnceLock<String>,
 }
 
 impl<S: Send + Sync + 'static> Inner<S> {
@@ -40,7 +44,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
             outcome.as_ref().is_ok_and(|known| !known.extraction.is_playlist()).then_some(outcome)
         };
         let outcome = self.cache.get(ask, wanted).or_else(whole)?;
-        self.metrics.extraction_found("cache");
+        self.metrics.cache_looked_up(CacheLookup::Hit);
         Some(outcome)
     }
 
@@ -54,13 +58,15 @@ impl<S: Send + Sync + 'static> Inner<S> {
             Wanted::Known | Wanted::Fresh => Priority::Ordinary,
         };
         let deadline = started + self.timeout;
-        let trip = Trip { ask: &ask, announce: &announce, asker, priority, deadline };
+        let trip =
+            Trip { ask: &ask, announce: &announce, asker, priority, deadline, extractor: OnceLock::new() };
         let Some(outcome) = self.tried(&trip).await else {
             return crash.disarm();
         };
         // What was not begun says nothing about how long it takes.
         if !matches!(outcome, Err(ExtractError::Overloaded | ExtractError::Stalled | ExtractError::Closed)) {
-            self.metrics.extraction(outcome.as_ref().err().map(ExtractError::label), started.elapsed());
+            let label = outcome.as_ref().map_or_else(ExtractError::label, |_| "ok");
+            self.metrics.extraction(trip.extractor.get().map(String::as_str), label, started.elapsed());
         }
         if let Err(ExtractError::Page(PageError { limit: Some(limit), .. })) = &outcome {
             self.metrics.limit_exceeded(limit.as_str());
@@ -211,8 +217,10 @@ impl<S: Send + Sync + 'static> Inner<S> {
         answer: Result<String, ExtractError>,
         outing: &Arc<Outing>,
     ) -> Option<Outcome<S>> {
-        let read = |answer: &str| work::read::<Extraction>(answer);
-        let (answer, mut extraction) = match answer.and_then(|answer| Ok((read(&answer)?, answer))) {
+        let read = |answer: &str, extractor: &OnceLock<String>| work::read::<Extraction>(answer, extractor);
+        let (answer, mut extraction) = match answer
+            .and_then(|answer| Ok((read(&answer, &trip.extractor)?, answer)))
+        {
             Err(error) => return Some(Err(error)),
             Ok((work::Answer::Done(extraction), answer)) => (answer, extraction),
             Ok((work::Answer::HandOff { held: true, .. }, _)) if self.quarantine.is_none() => {
@@ -223,7 +231,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 let Trip { ask: Ask { offset, limit, .. }, asker, priority, deadline, .. } = *trip;
                 let job = Job { state, offset: *offset, limit: *limit, asker, priority, deadline, outing };
                 let answer = self.quarantined(trip, job).await?;
-                match answer.and_then(|answer| Ok((read(&answer)?.done()?, answer))) {
+                match answer.and_then(|answer| Ok((read(&answer, &OnceLock::new())?.done()?, answer))) {
                     Err(error) => return Some(Err(error)),
                     Ok((extraction, answer)) => (answer, extraction),
                 }

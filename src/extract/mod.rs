@@ -18,14 +18,14 @@ mod types;
 mod work;
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tracing::Instrument;
 
 use crate::egress::{Egress, ExitStats, GuardStats, Most};
-use crate::telemetry::Metrics;
+use crate::telemetry::{CacheLookup, CacheSample, Metrics};
 use crate::ticket::{Item, Link};
 
 use cache::{Cache, Wanted};
@@ -130,8 +130,10 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             settings.max_queue,
             settings.max_hold,
             {
-                let guard = egress.guard().clone();
-                move |worker| work::live(interpreter, &guard, worker).map_err(|error| error.to_string())
+                let (guard, metrics) = (egress.guard().clone(), Arc::clone(&metrics));
+                move |worker| {
+                    work::live(interpreter, &guard, &metrics, worker).map_err(|error| error.to_string())
+                }
             },
             Grip { interpreter, pulse: Arc::clone(&pulse), metrics: Arc::clone(&metrics) },
         );
@@ -204,7 +206,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         let (aboard, new) = inner.flights.board(ask);
         let joined = new.is_none();
         match new {
-            None => inner.metrics.extraction_found("flight"),
+            None => inner.metrics.cache_looked_up(CacheLookup::Joined),
             // One may have landed since the first look.
             Some(announce) => match inner.known(ask, wanted) {
                 Some(outcome) => {
@@ -212,6 +214,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
                     return (outcome.map(|extracted| Found { extracted, cached: true }), false);
                 }
                 None => {
+                    inner.metrics.cache_looked_up(CacheLookup::Miss);
                     let flight = Arc::clone(inner).fly(ask.clone(), announce, wanted, asker);
                     tokio::spawn(flight.in_current_span());
                 }
@@ -234,7 +237,8 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         // A selection is short, and ends a request that has had its extraction.
         let job = self.0.submit(call, asker, Priority::Urgent, deadline)?;
         let answer = tokio::time::timeout_at(deadline.into(), job.answer).await;
-        let selected: work::Selected = work::read(&self.0.answered(answer.ok())?)?.done()?;
+        let answer = self.0.answered(answer.ok())?;
+        let selected: work::Selected = work::read(&answer, &OnceLock::new())?.done()?;
         Ok(selected.format_ids)
     }
 
@@ -251,6 +255,11 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// How busy the helpers for pages of any host are; nothing where there are none.
     pub fn quarantine_stats(&self) -> Option<QuarantineStats> {
         self.0.quarantine.as_ref().map(Quarantine::stats)
+    }
+
+    /// What is known of pages.
+    pub fn cache_stats(&self) -> CacheSample {
+        self.0.cache.stats()
     }
 
     /// How the ways out fare.

@@ -1,5 +1,6 @@
 //! What a worker does with its jobs, and how Python's answers are read.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use super::pool::{Call, Failure, Worker};
 use super::python::{Interpreter, PythonError};
 use super::{ExtractError, PageError, PageErrorKind, bug};
 use crate::egress::Guard;
+use crate::telemetry::Metrics;
 
 /// How much later than for its client a job's time is up for Python: what a client hears should not depend on which of
 /// two clocks is first.
@@ -49,6 +51,9 @@ struct Tagged<T> {
     /// Of a job that is handed off: whether it has held Python's lock for too long.
     #[serde(default)]
     held: bool,
+    /// Key of the extractor that the job has come to.
+    #[serde(default)]
+    extractor: Option<String>,
     #[serde(default)]
     log: Vec<(Level, String)>,
 }
@@ -68,9 +73,16 @@ pub(super) struct Selected {
     pub(super) format_ids: Vec<String>,
 }
 
-/// Reads Python's answer, and passes its log on.
-pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<Answer<T>, ExtractError> {
+/// Reads Python's answer, and passes its log on. `extractor` is set to the key of the one that the job came to.
+pub(super) fn read<T: DeserializeOwned>(
+    answer: &str,
+    extractor: &OnceLock<String>,
+) -> Result<Answer<T>, ExtractError> {
     let tagged: Tagged<T> = serde_json::from_str(answer).map_err(bug)?;
+    if let Some(key) = tagged.extractor {
+        // Where the page is tried again, it is the same one.
+        let _ = extractor.set(key);
+    }
     for (level, text) in tagged.log {
         match level {
             Level::Debug => tracing::trace!(target: "yt_dlp", "{text}"),
@@ -92,12 +104,18 @@ pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<Answer<T>, Extra
 }
 
 /// The life of a worker: a session of its own, kept for all its jobs.
-pub(super) fn live(interpreter: Interpreter, guard: &Guard, worker: &Worker) -> Result<(), PythonError> {
+pub(super) fn live(
+    interpreter: Interpreter,
+    guard: &Guard,
+    metrics: &Metrics,
+    worker: &Worker,
+) -> Result<(), PythonError> {
     let mut desk = guard.desk();
     interpreter.with_session(|session| {
         session.warm()?;
         worker.ready(session.thread());
         while let Some(job) = session.detached(|| worker.next()) {
+            metrics.job_waited(job.waited);
             let result = match &job.call {
                 Call::Extract { url, offset, limit, outing } => {
                     let proxy = desk.begin(outing).map_err(|error| PythonError::Raised(error.to_string()))?;

@@ -65,4 +65,9 @@ impl Relay {
         let streams = Arc::new(Semaphore::new(settings.max_streams));
         Self { client, settings, metrics, renew, streams }
     }
+
+    /// Bytes of bodies that have come from CDNs so far.
+    pub fn received_bytes(&self) -> u64 {
+        self.client.received_bytes()
+    }
 }

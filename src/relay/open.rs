@@ -91,7 +91,8 @@ impl Relay {
         let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| RelayError::Full)?;
         let guard = self.metrics.stream();
         let renew = Arc::clone(&self.renew);
-        let mut source = Source { client: self.client.clone(), origin, renew, renewed: None };
+        let metrics = Arc::clone(&self.metrics);
+        let mut source = Source { client: self.client.clone(), origin, renew, renewed: None, metrics };
 
         let mut range = wanted.range;
         let from_the_end = matches!(range, Some(ByteRange::Last(_)));

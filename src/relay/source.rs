@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::range::ByteRange;
 use super::upstream::{self, Ask, RelayError, Reply};
 use crate::egress::Client;
+use crate::telemetry::Metrics;
 use crate::ticket::{Item, Link};
 
 /// Shortest time between two new links of one stream.
@@ -44,6 +45,7 @@ pub(super) struct Source {
     pub(super) origin: Origin,
     pub(super) renew: Renew,
     pub(super) renewed: Option<Instant>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Source {
@@ -69,7 +71,9 @@ impl Source {
         }
         self.renewed = Some(Instant::now());
         let Origin { page, item, .. } = &self.origin;
-        match (self.renew)(page.clone(), item.clone()).await {
+        let renewed = (self.renew)(page.clone(), item.clone()).await;
+        self.metrics.link_renewed(renewed.is_ok());
+        match renewed {
             Ok(link) => {
                 tracing::info!(%refused, "the link was stale; the page gave a new one");
                 self.origin.link = link;

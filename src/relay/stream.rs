@@ -60,6 +60,7 @@ impl StreamBody {
         guard: StreamGuard,
         permit: OwnedSemaphorePermit,
     ) -> Self {
+        guard.begun();
         Self {
             left: progress.left(),
             state: State::Reading(part, Box::new(progress)),

@@ -20,6 +20,16 @@ struct Reason {
     reason: &'static str,
 }
 
+impl Refusal {
+    fn label(self) -> Reason {
+        let reason = match self {
+            Self::Address => "address",
+            Self::Full => "full",
+        };
+        Reason { reason }
+    }
+}
+
 /// Counts clients' connections.
 #[derive(Default)]
 pub struct Connections {
@@ -31,6 +41,9 @@ pub struct Connections {
 impl Connections {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("connections", "Connections of clients", self.open.clone());
+        for refusal in [Refusal::Address, Refusal::Full] {
+            self.refused.get_or_create(&refusal.label()).inc_by(0);
+        }
         let refused = self.refused.clone();
         registry.register("connections_refused", "Connections closed as they came, by why", refused);
         registry.register(
@@ -52,11 +65,7 @@ impl Connections {
 
     /// Counts one that was not let in.
     pub fn refused(&self, refusal: Refusal) {
-        let reason = match refusal {
-            Refusal::Address => "address",
-            Refusal::Full => "full",
-        };
-        self.refused.get_or_create(&Reason { reason }).inc();
+        self.refused.get_or_create(&refusal.label()).inc();
     }
 
     /// Counts one that was closed for the sake of a new one.

@@ -28,6 +28,8 @@ pub struct EgressSample {
     pub broken: u64,
     /// Sites that it is kept from at present.
     pub cooling: usize,
+    /// Whether it does not work at present.
+    pub failing: bool,
 }
 
 /// What has gone through the guard.
@@ -48,6 +50,7 @@ pub(super) struct Exits {
     broken: Family<Label, Counter>,
     under_way: Family<Label, Gauge>,
     cooling: Family<Label, Gauge>,
+    failing: Family<Label, Gauge>,
     dials: Counter,
     refused: Counter,
     bytes: Counter,
@@ -58,8 +61,9 @@ impl Exits {
         registry.register("egress_extractions", "Extractions begun, by way out", self.extractions.clone());
         registry.register("egress_blocked", "Times that a site blocked a way out", self.blocked.clone());
         registry.register("egress_broken", "Times that a way out did not work", self.broken.clone());
-        registry.register("egress_under_way", "Extractions under way", self.under_way.clone());
+        registry.register("egress_under_way", "Extractions under way, by way out", self.under_way.clone());
         registry.register("egress_cooling", "Sites that a way out is kept from", self.cooling.clone());
+        registry.register("egress_failing", "1 where a way out does not work", self.failing.clone());
         registry.register("guard_dials", "Connections made for extractions", self.dials.clone());
         registry.register(
             "guard_refused",
@@ -78,6 +82,7 @@ impl Exits {
             let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
             self.under_way.get_or_create(&label).set(gauge(sample.under_way));
             self.cooling.get_or_create(&label).set(gauge(sample.cooling));
+            self.failing.get_or_create(&label).set(i64::from(sample.failing));
         }
         advance(&self.dials, guard.dials);
         advance(&self.refused, guard.refused);
@@ -86,7 +91,7 @@ impl Exits {
 }
 
 /// Brings a counter to what somebody else has counted.
-fn advance(counter: &Counter, to: u64) {
+pub(super) fn advance(counter: &Counter, to: u64) {
     // Others may be at it, too.
     counter.inner().fetch_max(to, Ordering::Relaxed);
 }

@@ -65,7 +65,7 @@ fn who_leaves_takes_nobody_along() {
     for later in [false, true] {
         let page = Page::for_browsers(&world);
         page.hold(&world);
-        let joined = world.metric("sluice_extractions_found_total{by=\"flight\"}");
+        let joined = world.metric("sluice_cache_lookups_total{result=\"joined\"}");
         let first = ask(&world, &page);
         page.wait_for(&world, 1);
         let answer = std::thread::scope(|scope| {

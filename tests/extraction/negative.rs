@@ -51,7 +51,7 @@ fn what_nobody_takes_is_remembered_too() {
     let page = empty_page(&world.stage);
     for known in 0..3 {
         fails(&world, &page, false, 400, "unsupported_url");
-        assert_eq!(world.metric("sluice_extractions_found_total{by=\"cache\"}"), known);
+        assert_eq!(world.metric("sluice_cache_lookups_total{result=\"hit\"}"), known);
     }
 }
 

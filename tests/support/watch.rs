@@ -57,7 +57,7 @@ impl World {
     /// Blocks until so many requests have joined an extraction that was under way.
     #[track_caller]
     pub fn wait_for_joined(&self, count: u64) {
-        self.wait_until(|| match self.metric("sluice_extractions_found_total{by=\"flight\"}") {
+        self.wait_until(|| match self.metric("sluice_cache_lookups_total{result=\"joined\"}") {
             found if found == count => Ok(()),
             found => Err(found),
         });

@@ -118,3 +118,33 @@ impl From<RelayError> for ApiError {
         Self { total, ..Self::new(code, error.to_string()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::PageError;
+
+    #[test]
+    fn metrics_call_failures_what_clients_hear() {
+        let page = |kind: &PageErrorKind| {
+            let message = String::new();
+            ExtractError::Page(PageError {
+                kind: *kind,
+                message,
+                trace: None,
+                retry_after: None,
+                limit: None,
+            })
+        };
+        let own = [
+            ExtractError::Timeout(30),
+            ExtractError::Overloaded,
+            ExtractError::Stalled,
+            ExtractError::Closed,
+            ExtractError::Bug(String::new()),
+        ];
+        for error in PageErrorKind::ALL.iter().map(page).chain(own) {
+            assert_eq!(error.label(), ApiError::from(error).code.as_str());
+        }
+    }
+}

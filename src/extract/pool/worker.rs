@@ -16,6 +16,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// A job that a worker has taken.
 pub(in super::super) struct Job {
     pub(in super::super) call: Call,
+    /// How long it has waited.
+    pub(in super::super) waited: Duration,
     /// When its client will have been told that it took too long.
     pub(in super::super) deadline: Instant,
     reply: oneshot::Sender<Answer>,
@@ -92,7 +94,7 @@ impl Worker {
     }
 
     fn take(&self, state: &mut State) -> Option<Job> {
-        while let Some((number, Queued { call, deadline, reply, .. })) = state.jobs.pop() {
+        while let Some((number, Queued { call, since, deadline, reply })) = state.jobs.pop() {
             if reply.is_closed() {
                 continue;
             }
@@ -102,7 +104,7 @@ impl Worker {
                 self.shared.watch.notify_one();
             }
             let busy = Busy { shared: Arc::clone(&self.shared), seat: self.seat };
-            return Some(Job { call, deadline, reply, _busy: busy });
+            return Some(Job { call, waited: since.elapsed(), deadline, reply, _busy: busy });
         }
         None
     }
