@@ -89,3 +89,27 @@ fn key_file(path: &str) -> Result<KeyMaterial, String> {
     let secret = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     KeyMaterial::new(&secret).map_err(|error| format!("{path}: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::load_with;
+    use super::*;
+
+    #[test]
+    fn a_check_makes_no_key_and_knows_where_it_would_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let place = |vars: &[(&'static str, &str)]| {
+            let all = [&[("STATE_DIR", path)], vars].concat();
+            load_with(&["check"], &all).unwrap().check.key
+        };
+        assert_eq!(place(&[]), KeyPlace::State(folder.path().to_owned()));
+        assert_eq!(place(&[("ENCRYPTION_KEY", "a secret of some length")]), KeyPlace::Given);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = folder.path().join(CREDENTIAL);
+        std::fs::write(&file, "a secret of some length").unwrap();
+        assert_eq!(place(&[("CREDENTIALS_DIRECTORY", path)]), KeyPlace::File(file.clone()));
+        let given = file.to_str().unwrap();
+        assert_eq!(place(&[("ENCRYPTION_KEY_FILE", given)]), KeyPlace::File(file.clone()));
+    }
+}
