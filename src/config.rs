@@ -14,6 +14,7 @@ mod javascript;
 mod journal;
 mod keys;
 mod limits;
+mod pages;
 mod paths;
 #[cfg(test)]
 mod properties;
@@ -26,8 +27,8 @@ use std::path::Path;
 
 use clap::ArgMatches;
 
-use crate::{api, egress, extract, relay, server, telemetry, ticket};
-pub use command::{Task, command, task};
+use crate::{api, check, egress, extract, relay, server, telemetry, ticket};
+pub use command::{Task, Wanted, command, task};
 pub use confined::confined;
 use error::Origin;
 pub use error::{ConfigError, Problem};
@@ -79,6 +80,8 @@ pub struct Settings {
     pub egress: egress::Settings,
     /// Tokens.
     pub tickets: ticket::Settings,
+    /// The doctor.
+    pub check: check::Settings,
     /// What the operator should hear once the log works.
     pub warnings: Vec<String>,
 }
@@ -243,6 +246,10 @@ impl Reader<'_> {
                 keys: self.keys(warnings),
             },
             admission: entry,
+            check: check::Settings {
+                key: self.key_place(),
+                ffmpeg: javascript::program("ffmpeg", &self.env.var_os("PATH").unwrap_or_default()),
+            },
             warnings: Vec::new(),
         }
     }

@@ -9,11 +9,12 @@
 //!                                  └─▶ relay   (bytes, resumed)  ──▶ egress ────┘
 //! ```
 //!
-//! Calls go one way: `main → server → api → {extract, relay, ticket} → egress`. Rooms do not read the
+//! Calls go one way: `main → server → api → {extract, relay, ticket} → egress`, and `main → check →` all of them. Rooms do not read the
 //! environment; [`config`] does, and `main` hands each room its settings.
 
 pub mod admission;
 pub mod api;
+pub mod check;
 pub mod config;
 pub mod confine;
 pub mod egress;

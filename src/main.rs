@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use sluice::admission::{self, Admission};
 use sluice::api::{self, Api, ExtractRequest, Layout, Tokens};
-use sluice::config::{self, ProcessEnv, Settings, Task};
+use sluice::check::{self, Health, Subjects};
+use sluice::config::{self, ProcessEnv, Settings, Task, Wanted};
 use sluice::egress::Egress;
 use sluice::extract::{Extractor, Versions, python, quarantine};
 use sluice::relay::{Relay, Renew};
@@ -40,8 +41,10 @@ fn main() -> ExitCode {
         let ended = quarantine::obey().inspect_err(|error| complain(error));
         python::exit(u8::from(ended.is_err()));
     }
-    if let Task::Keygen(name) = &task {
-        return keygen(name);
+    match &task {
+        Task::Keygen(name) => return keygen(name),
+        Task::Print(text) => return print(text),
+        _ => {}
     }
     let settings = match config::load(&flags, &ProcessEnv) {
         Ok(settings) => settings,
@@ -55,16 +58,16 @@ fn main() -> ExitCode {
         tracing::warn!("{warning}");
     }
     let ended = match task {
-        Task::Serve | Task::Quarantine | Task::Keygen(_) => {
-            in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}"))
-        }
-        Task::Extract(asked) => in_runtime(print(settings, asked)).inspect_err(|error| complain(error)),
+        Task::Extract(asked) => in_runtime(extract(settings, asked)).inspect_err(|error| complain(error)),
+        Task::Check(wanted) => in_runtime(check(settings, wanted)).inspect_err(|error| complain(error)),
+        _ => in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}")),
     };
     // Extractions that nobody waits for may still be inside Python.
-    python::exit(u8::from(ended.is_err()))
+    python::exit(u8::from(!ended.unwrap_or(false)))
 }
 
-fn in_runtime(work: impl Future<Output = Result<(), BoxError>>) -> Result<(), BoxError> {
+/// Whether all is well.
+fn in_runtime(work: impl Future<Output = Result<bool, BoxError>>) -> Result<bool, BoxError> {
     let runtime = Runtime::new()?;
     let result = runtime.block_on(work);
     // Waits for nothing: a name that is being looked up must not hold the end back.
@@ -79,12 +82,10 @@ fn complain(error: &dyn Display) {
 
 /// A new key: both halves, and which is whose.
 fn keygen(name: &str) -> ExitCode {
-    let printed = admission::new_key(name).map_err(BoxError::from).and_then(|(key, line)| {
-        writeln!(std::io::stdout(), "for {name}:           {key}\nfor API_KEYS_FILE: {line}")?;
-        Ok(())
-    });
-    match printed {
-        Ok(()) => ExitCode::SUCCESS,
+    match admission::new_key(name) {
+        Ok((key, line)) => {
+            print(format!("for {name}:           {key}\nfor API_KEYS_FILE: {line}\n").as_bytes())
+        }
         Err(error) => {
             complain(&error);
             ExitCode::from(USAGE)
@@ -92,7 +93,24 @@ fn keygen(name: &str) -> ExitCode {
     }
 }
 
-async fn serve(mut settings: Settings) -> Result<(), BoxError> {
+fn print(text: &[u8]) -> ExitCode {
+    match write(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// To standard output, all of it.
+fn write(text: &[u8]) -> Result<(), BoxError> {
+    // Not `Stdout`, whose lock a signal's end would wait for while a reader lets us wait.
+    let out = std::io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    out.and_then(|mut out| out.write_all(text)).map_err(|error| format!("standard output: {error}").into())
+}
+
+async fn serve(mut settings: Settings) -> Result<bool, BoxError> {
     let started = Instant::now();
     let signals = Signals::register()?;
     let entrance = server::bind(&settings.server)?;
@@ -103,7 +121,7 @@ async fn serve(mut settings: Settings) -> Result<(), BoxError> {
     tokio::spawn(announce(Arc::clone(&api), started, manager));
     let shutdown = signals.received(python::exit);
     server::run(entrance, api, &settings.server, room.connections, manager, shutdown).await;
-    Ok(())
+    Ok(true)
 }
 
 /// Says, in the log and to whoever started the process, when the first worker is warm.
@@ -113,17 +131,34 @@ async fn announce(api: Arc<Api>, started: Instant, manager: Manager) {
     tracing::info!("ready in {} ms", started.elapsed().as_millis());
 }
 
-async fn print(mut settings: Settings, asked: ExtractRequest) -> Result<(), BoxError> {
+async fn extract(mut settings: Settings, asked: ExtractRequest) -> Result<bool, BoxError> {
     Signals::register()?.end(python::exit);
     settings.extract.max_workers = 1;
-    // Not `Stdout`, whose lock a signal's end would wait for while a reader lets us wait.
-    let mut out = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
-    let layout = if out.is_terminal() { Layout::Pretty } else { Layout::Line };
+    let layout = if std::io::stdout().is_terminal() { Layout::Pretty } else { Layout::Line };
     let base_url = settings.api.links.base_url_at(&settings.server.listen, settings.server.tls.is_some());
     let mut json = wired(&settings)?.describe(&asked, &base_url, layout).await?.to_vec();
     json.push(b'\n');
-    out.write_all(&json).map_err(|error| format!("standard output: {error}"))?;
-    Ok(())
+    write(&json).map(|()| true)
+}
+
+async fn check(settings: Settings, wanted: Wanted) -> Result<bool, BoxError> {
+    Signals::register()?.end(python::exit);
+    if wanted == Wanted::Health {
+        let (line, well) = match check::health(&settings.server).await {
+            Ok(Health::Ready) => ("ready".to_owned(), true),
+            Ok(Health::Unready(why)) => (format!("not ready: {why}"), false),
+            Err(error) => (format!("not ready: {error}"), false),
+        };
+        return write(format!("{line}\n").as_bytes()).map(|()| well);
+    }
+    let Settings { check, server, admission, extract, relay, egress, warnings, .. } = &settings;
+    let subjects = Subjects { check, server, admission, extract, relay, egress, warnings };
+    let report = check::run(subjects).await;
+    let text = match wanted {
+        Wanted::Json => serde_json::to_string(&report)? + "\n",
+        _ => report.to_string(),
+    };
+    write(text.as_bytes()).map(|()| report.ok)
 }
 
 /// Puts the rooms together. Blocks this thread, which has nothing else to do yet, until yt-dlp is imported.
@@ -136,7 +171,7 @@ fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
     let sealer = Arc::new(Sealer::new(&settings.tickets)?);
     let seal = api::sealed_by(Arc::clone(&sealer));
     let extractor = Arc::new(Extractor::start(&settings.extract, egress, Arc::clone(&metrics), seal)?);
-    let Versions { python, yt_dlp, extractors } = extractor.versions();
+    let Versions { python, yt_dlp, extractors, .. } = extractor.versions();
     tracing::info!(python, yt_dlp, extractors, "extractors loaded");
     metrics.built(python, yt_dlp);
     let relay = Relay::new(client, settings.relay.clone(), Arc::clone(&metrics), renewed_by(&extractor));

@@ -23,7 +23,7 @@ mod key;
 #[cfg(test)]
 mod properties;
 
-pub use key::{KeyError, KeyMaterial, state_key};
+pub use key::{KeyError, KeyMaterial, StateKey, state_file, state_key, try_state};
 
 /// Longest token in bytes. Proxies cut request lines at 4 or 8 KiB.
 pub const MAX_TOKEN: usize = 4096;

@@ -14,4 +14,7 @@ from sluice.breaking import SIGNAL
 from sluice.session import Session, start
 from sluice.transfer import OverdueError, may_break_off
 
-__all__ = ["SIGNAL", "OverdueError", "Session", "may_break_off", "start"]
+VERSION = "0.1.0"
+"""That of the binary that this is made for: it refuses another."""
+
+__all__ = ["SIGNAL", "VERSION", "OverdueError", "Session", "may_break_off", "start"]

@@ -175,6 +175,9 @@ class CurlCFFIRH(_Kept, _curlcffi.CurlCFFIRH):
 
 HANDLERS = (RequestsRH, CurlCFFIRH, WebsocketsRH)
 
+IMPERSONATIONS = len(CurlCFFIRH._SUPPORTED_IMPERSONATE_TARGET_MAP)
+"""How many browsers curl_cffi can look like."""
+
 # Looked up for every session.
 _requests.RequestsHTTPAdapter = _Adapter
 bounded.install()

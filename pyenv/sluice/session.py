@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from sluice import breaking, engine, extractors, handoff, javascript, large, manifests, sites, trust, walls
+from sluice import breaking, engine, extractors, handlers, handoff, javascript, large, manifests, sites, trust, walls
 from sluice.breaking import LockHeldError, breakable
 from sluice.cookies import CookieFile
 from sluice.engine import Job, Settings, Ydl
@@ -43,8 +43,8 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     "named_bytes"?: of the largest page of a named site that is for this process, "sites"?: those that may be asked
     (see `sites.install`), "jobs_only"?: whether what Python may do is narrowed within jobs alone (walls.py), for tests
     that share the process}, and what runs a script; returns {"python": "3.11.2", "yt_dlp": "2026.10.26", "extractors":
-    n}. Raises ValueError, with a sentence for the operator, when the CA file can't be used. Output streams of Python go
-    nowhere afterwards.
+    n, "impersonations": how many browsers requests can look like}. Raises ValueError, with a sentence for the operator,
+    when the CA file can't be used. Output streams of Python go nowhere afterwards.
     """
     global _state
     config = json.loads(config_json)
@@ -63,7 +63,12 @@ def start(config_json: str, run_script: javascript.RunScript | None = None) -> s
     with _lock:
         _state = (settings, CookieFile(config.get("cookies_path")))
     return _dump(
-        {"python": platform.python_version(), "yt_dlp": engine.YT_DLP_VERSION, "extractors": count},
+        {
+            "python": platform.python_version(),
+            "yt_dlp": engine.YT_DLP_VERSION,
+            "extractors": count,
+            "impersonations": handlers.IMPERSONATIONS,
+        },
     )
 
 

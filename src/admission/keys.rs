@@ -84,6 +84,11 @@ impl Keys {
         Ok(Self { path, defaults, table, stamps: Mutex::new([stamp; 2]) })
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Whose key this is.
     pub(super) fn find(&self, shown: &[u8]) -> Option<Arc<Key>> {
         // What is looked up is a digest, so that the time which that takes tells nothing of any key.

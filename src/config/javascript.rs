@@ -48,10 +48,15 @@ fn chosen(text: &str, folders: &OsStr) -> Result<Option<Runtime>, String> {
 }
 
 fn on_path(kind: Kind, folders: &OsStr) -> Option<Runtime> {
+    program(kind.program(), folders).map(|path| Runtime { kind, path, named: false })
+}
+
+/// The first program of that name.
+pub(super) fn program(name: &str, folders: &OsStr) -> Option<PathBuf> {
     let folders = std::env::split_paths(folders);
     // Where the server was started says nothing about what it should run.
-    let paths = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(kind.program()));
-    paths.into_iter().find(|path: &PathBuf| is_program(path)).map(|path| Runtime { kind, path, named: false })
+    let mut paths = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name));
+    paths.find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
@@ -62,7 +67,7 @@ fn is_program(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn program(folder: &Path, name: &str, mode: u32) -> PathBuf {
+    fn put(folder: &Path, name: &str, mode: u32) -> PathBuf {
         let path = folder.join(name);
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -73,9 +78,9 @@ mod tests {
     fn a_runtime_is_named_with_its_path_or_found_on_path() {
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let folders = std::env::join_paths([Path::new("here"), first.path(), second.path()]).unwrap();
-        program(first.path(), "deno", 0o644);
-        let deno = program(second.path(), "deno", 0o755);
-        let qjs = program(first.path(), "qjs", 0o755);
+        put(first.path(), "deno", 0o644);
+        let deno = put(second.path(), "deno", 0o755);
+        let qjs = put(first.path(), "qjs", 0o755);
         let found =
             |text: &str| chosen(text, &folders).map(|found| found.map(|found| (found.kind, found.path)));
         assert_eq!(found("off"), Ok(None));

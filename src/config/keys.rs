@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::error::Origin;
-use super::{Reader, table};
+use super::{Reader, command, table};
+use crate::check::KeyPlace;
 use crate::ticket::{self, KeyError, KeyMaterial};
 
 /// Name of the systemd credential that holds the key.
@@ -15,12 +16,7 @@ impl Reader<'_> {
         let text_key = |text: &str| KeyMaterial::new(text.as_bytes()).map_err(|error| error.to_string());
         let given = self.optional("ENCRYPTION_KEY", text_key);
         let from_file = self.optional("ENCRYPTION_KEY_FILE", key_file);
-        let credential = self
-            .env
-            .var("CREDENTIALS_DIRECTORY")
-            .map(|folder| PathBuf::from(folder).join(CREDENTIAL))
-            .filter(|path| path.is_file());
-        let credential = credential.and_then(|path| match key_file(&path.to_string_lossy()) {
+        let credential = self.credential().and_then(|path| match key_file(&path.to_string_lossy()) {
             Ok(key) => Some(key),
             Err(what) => {
                 self.problem(table::find("ENCRYPTION_KEY_FILE"), Origin::Default, what);
@@ -30,12 +26,29 @@ impl Reader<'_> {
         let unset = self.raw("ENCRYPTION_KEY").is_none() && self.raw("ENCRYPTION_KEY_FILE").is_none();
         let current = given.or(from_file).or(credential).or_else(|| {
             // After a problem there will be no start, and so no need to make a file.
-            (unset && self.problems.is_empty()).then(|| self.state_key(warnings)).flatten()
+            (unset && self.problems.is_empty() && !command::only_looks(self.flags))
+                .then(|| self.state_key(warnings))
+                .flatten()
         });
         let old_keys =
             |text: &str| text.split(',').map(|key| text_key(key.trim())).collect::<Result<Vec<_>, _>>();
         let old = self.optional("ENCRYPTION_KEYS_OLD", old_keys).unwrap_or_default();
         current.into_iter().chain(old).collect()
+    }
+
+    fn credential(&self) -> Option<PathBuf> {
+        let path = PathBuf::from(self.env.var("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
+        path.is_file().then_some(path)
+    }
+
+    /// Where [`Reader::keys`] has the key that seals from.
+    pub(super) fn key_place(&self) -> KeyPlace {
+        if self.raw("ENCRYPTION_KEY").is_some() {
+            return KeyPlace::Given;
+        }
+        let file = self.text("ENCRYPTION_KEY_FILE").map(PathBuf::from).or_else(|| self.credential());
+        let state = || self.state_dir().map(KeyPlace::State);
+        file.map(KeyPlace::File).or_else(state).unwrap_or(KeyPlace::Memory)
     }
 
     fn state_key(&mut self, warnings: &mut Vec<String>) -> Option<KeyMaterial> {
@@ -75,4 +88,28 @@ impl Reader<'_> {
 fn key_file(path: &str) -> Result<KeyMaterial, String> {
     let secret = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     KeyMaterial::new(&secret).map_err(|error| format!("{path}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::load_with;
+    use super::*;
+
+    #[test]
+    fn a_check_makes_no_key_and_knows_where_it_would_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let place = |vars: &[(&'static str, &str)]| {
+            let all = [&[("STATE_DIR", path)], vars].concat();
+            load_with(&["check"], &all).unwrap().check.key
+        };
+        assert_eq!(place(&[]), KeyPlace::State(folder.path().to_owned()));
+        assert_eq!(place(&[("ENCRYPTION_KEY", "a secret of some length")]), KeyPlace::Given);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = folder.path().join(CREDENTIAL);
+        std::fs::write(&file, "a secret of some length").unwrap();
+        assert_eq!(place(&[("CREDENTIALS_DIRECTORY", path)]), KeyPlace::File(file.clone()));
+        let given = file.to_str().unwrap();
+        assert_eq!(place(&[("ENCRYPTION_KEY_FILE", given)]), KeyPlace::File(file.clone()));
+    }
 }

@@ -12,7 +12,7 @@ impl Env for Vars {
 }
 
 /// Settings as they are with nothing set but a folder for the state.
-fn load_with(args: &[&str], vars: &[(&'static str, &str)]) -> Result<Settings, ConfigError> {
+pub(super) fn load_with(args: &[&str], vars: &[(&'static str, &str)]) -> Result<Settings, ConfigError> {
     let state = tempfile::tempdir().unwrap();
     let mut vars: Vec<_> = vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     vars.push(("STATE_DIRECTORY", state.path().display().to_string()));

@@ -7,6 +7,7 @@
 mod client;
 mod connector;
 mod dial;
+pub mod examine;
 mod exchange;
 mod exits;
 #[cfg(any(test, fuzzing))]

@@ -52,13 +52,22 @@ impl Tls {
     }
 }
 
+/// How many certificates of a file can be used; one at least, or it is an error.
+pub(super) fn count(path: &Path) -> Result<usize, TrustError> {
+    add(&mut RootCertStore::empty(), path)
+}
+
+fn add(roots: &mut RootCertStore, path: &Path) -> Result<usize, TrustError> {
+    match roots.add_parsable_certificates(certificates(path)?) {
+        (0, _) => Err(TrustError::Empty(path.to_owned())),
+        (added, _ignored) => Ok(added),
+    }
+}
+
 fn client_config(files: &[PathBuf]) -> Result<ClientConfig, TrustError> {
     let mut roots = RootCertStore::empty();
     for path in files {
-        let (added, _ignored) = roots.add_parsable_certificates(certificates(path)?);
-        if added == 0 {
-            return Err(TrustError::Empty(path.clone()));
-        }
+        add(&mut roots, path)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)

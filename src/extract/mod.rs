@@ -1,7 +1,9 @@
 //! Page URL → [`Extraction`]: cache, single flight, the worker pool with its deadlines, and the way into Python.
 
 mod cache;
+mod contents;
 mod error;
+mod examine;
 mod flight;
 mod fly;
 mod limits;
@@ -30,14 +32,17 @@ use crate::ticket::{Item, Link};
 
 use cache::{Cache, Wanted};
 pub use cache::{CacheSettings, Extracted};
+pub use contents::Damage;
+use contents::Look;
 pub use error::{ExtractError, PageError, PageErrorKind};
+pub use examine::{compare_runtime, try_javascript, try_python};
 use flight::Flights;
 pub use limits::{Limit, Limits};
 pub use page::{PageUrl, PageUrlError};
 pub use pool::PoolStats;
 use pool::{Call, Pool, Reins};
 use pulse::Pulse;
-use python::{Interpreter, RunScript};
+use python::{Interpreter, PythonError, RunScript};
 use quarantine::Quarantine;
 pub use quarantine::QuarantineStats;
 pub use queue::Asker;
@@ -58,6 +63,8 @@ pub struct Versions {
     pub yt_dlp: String,
     /// How many extractors yt-dlp has here.
     pub extractors: u32,
+    /// How many browsers requests can look like.
+    pub impersonations: u32,
 }
 
 /// What is asked for.
@@ -109,7 +116,8 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         egress: Egress,
         metrics: Arc<Metrics>,
         seal: Seal<S>,
-    ) -> Result<Self, python::PythonError> {
+    ) -> Result<Self, PythonError> {
+        contents::compare(&settings.runtime(), Look::Sizes)?;
         let (found, scripts) = mpsc::sync_channel(1);
         let wanted = settings.scripts.clone();
         // Somebody waits for it below, but for where Python does not start.
@@ -118,12 +126,11 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         let guard = egress.guard().address();
         let (interpreter, report) = Interpreter::start(&settings.pyenv, || {
             runtime = scripts.recv().ok().flatten();
-            (settings.python_config(false, guard, runtime.as_ref()), runtime.clone().map(run_script))
+            (settings.python_config(false, Some(guard), runtime.as_ref()), runtime.clone().map(run_script))
         })?;
-        let versions = serde_json::from_str(&report)
-            .map_err(|error| python::PythonError::Raised(format!("a report that can't be read: {error}")))?;
+        let versions = read_report(&report)?;
         let pulse = Pulse::start(move || interpreter.touch())
-            .map_err(|error| python::PythonError::Start(format!("no thread: {error}")))?;
+            .map_err(|error| PythonError::Start(format!("no thread: {error}")))?;
         let pulse = Arc::new(pulse);
         let pool = Pool::start(
             settings.max_workers,
@@ -141,9 +148,8 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             let settings = settings.quarantine(generic, guard, runtime.as_ref());
             Quarantine::new(settings, runtime, egress.guard().clone(), Arc::clone(&metrics))
         });
-        let quarantine = quarantine
-            .transpose()
-            .map_err(|error| python::PythonError::Start(format!("no thread: {error}")))?;
+        let quarantine =
+            quarantine.transpose().map_err(|error| PythonError::Start(format!("no thread: {error}")))?;
         Ok(Self(Arc::new(Inner {
             pool,
             quarantine,
@@ -339,6 +345,11 @@ pub enum RenewError {
     /// The page was extracted, but the item is not on it.
     #[error("the page has it no more")]
     Gone,
+}
+
+fn read_report(report: &str) -> Result<Versions, PythonError> {
+    serde_json::from_str(report)
+        .map_err(|error| PythonError::Raised(format!("a report that can't be read: {error}")))
 }
 
 /// How Python has a script run.

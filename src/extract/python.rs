@@ -18,8 +18,12 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 
+use super::contents::Damage;
+
 /// Name of the Python package in `pyenv/` that this file calls.
 const PACKAGE: &str = "sluice";
+/// Folder of the runtime beside the package.
+pub(super) const RUNTIME: &str = "runtime";
 /// Home of the standard library inside the runtime.
 const STDLIB: &str = "lib/python3.11";
 
@@ -32,6 +36,33 @@ pub enum PythonError {
     /// The folder does not hold a runtime that `pyenv/build` made.
     #[error("no Python runtime at {0} (run pyenv/build, or set PYENV_DIR)")]
     NoRuntime(PathBuf),
+    /// The runtime is not of the Python that this binary holds.
+    #[error("the runtime in {} is of {found}, and this binary needs {STDLIB}: install both from one build", runtime.display())]
+    OtherPython {
+        /// The runtime.
+        runtime: PathBuf,
+        /// What is there in place of the standard library.
+        found: String,
+    },
+    /// The package beside the runtime is not of this binary's version.
+    #[error("the Python package in {} is of Sluice {found}, and this binary is {}: install both from one build", folder.display(), env!("CARGO_PKG_VERSION"))]
+    OtherPackage {
+        /// Where the package is.
+        folder: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// Files of the runtime are not what they were.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The runtime's modules, or the package's, can't be had.
+    #[error("the Python in {} does not work: {what}", folder.display())]
+    Broken {
+        /// Folder of the runtime and the package.
+        folder: PathBuf,
+        /// The exception, on one line.
+        what: String,
+    },
     /// CPython refused to start.
     #[error("Python did not start: {0}")]
     Start(String),
@@ -56,29 +87,27 @@ impl Interpreter {
     /// yt-dlp is imported.
     ///
     /// Once per process: a second call fails. Blocks for the time of the import of yt-dlp
-    /// (0.2–0.4 s). Returns the JSON that `sluice.start` returned.
+    /// (0.2–0.4 s). Returns the JSON that `sluice.start` returned. Every error is one line; the log has the traceback, at
+    /// level debug.
     pub fn start(
         pyenv: &Path,
         tell: impl FnOnce() -> (String, Option<RunScript>),
     ) -> Result<(Self, String), PythonError> {
-        let runtime = pyenv.join("runtime");
-        if !runtime.join(STDLIB).join("os.py").is_file() && !runtime.join(STDLIB).join("os.pyc").is_file() {
-            return Err(PythonError::NoRuntime(runtime));
-        }
+        let runtime = pyenv.join(RUNTIME);
+        check_version(&runtime)?;
         if STARTED.swap(true, Ordering::AcqRel) {
             return Err(PythonError::Start("it was started before".into()));
         }
         limit_arenas();
         initialize(pyenv, &runtime)?;
         let report = Python::attach(|py| {
-            py.import(PACKAGE)
-                .and_then(|package| {
-                    let (config, run) = tell();
-                    let run = run.map(|run| run_callable(py, run)).transpose()?;
-                    package.call_method1("start", (config, run))
-                })
-                .and_then(|report| report.extract::<String>())
-                .map_err(|error| raised(py, &error))
+            let broken = |error: PyErr| broken(py, pyenv, &error);
+            let package = py.import(PACKAGE).map_err(broken)?;
+            check_package(pyenv, &package)?;
+            let (config, run) = tell();
+            let run = run.map(|run| run_callable(py, run)).transpose().map_err(broken)?;
+            let report = package.call_method1("start", (config, run));
+            report.and_then(|report| report.extract::<String>()).map_err(broken)
         })?;
         let breaking = breaking_signal()?;
         if breaking.is_none() {
@@ -307,6 +336,44 @@ fn raise_in(thread: u64, exception: *mut ffi::PyObject) {
     unsafe {
         // Python's `get_ident` is this C type, seen as unsigned.
         ffi::PyThreadState_SetAsyncExc(thread.cast_signed(), exception);
+    }
+}
+
+/// Whether the runtime has the standard library of the Python that this binary holds.
+fn check_version(runtime: &Path) -> Result<(), PythonError> {
+    let stdlib = runtime.join(STDLIB);
+    if stdlib.join("os.py").is_file() || stdlib.join("os.pyc").is_file() {
+        return Ok(());
+    }
+    let lib = runtime.join("lib").read_dir().into_iter().flatten().flatten();
+    let mut others = lib.filter_map(|entry| entry.file_name().into_string().ok());
+    let other = others.find(|name| name.starts_with("python3.") && !STDLIB.ends_with(name.as_str()));
+    Err(match other {
+        Some(name) => PythonError::OtherPython { runtime: runtime.to_owned(), found: format!("lib/{name}") },
+        None => PythonError::NoRuntime(runtime.to_owned()),
+    })
+}
+
+/// Whether the package is of this binary's version. One that is too old to say it is of another.
+fn check_package(pyenv: &Path, package: &Bound<'_, PyModule>) -> Result<(), PythonError> {
+    let version = package.getattr("VERSION").and_then(|version| version.extract::<String>());
+    let found = version.unwrap_or_else(|_| "an unknown version".to_owned());
+    match found == env!("CARGO_PKG_VERSION") {
+        true => Ok(()),
+        false => Err(PythonError::OtherPackage { folder: pyenv.join(PACKAGE), found }),
+    }
+}
+
+/// An exception before there is a session: what is wrong is the installation, and whoever reads it wants one line.
+fn broken(py: Python<'_>, pyenv: &Path, error: &PyErr) -> PythonError {
+    tracing::debug!(trace = %raised(py, error), "Python did not start");
+    // The sentence of `sluice.start` for the operator.
+    let sentence = error.is_instance_of::<PyValueError>(py).then(|| error.value(py).to_string());
+    let what = sentence.clone().unwrap_or_else(|| error.to_string());
+    let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+    match sentence {
+        Some(_) => PythonError::Start(what),
+        None => PythonError::Broken { folder: pyenv.to_owned(), what },
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::confine::{Becoming, Limits};
+use crate::confine::{Becoming, ConfineError, Limits};
 use runtime::Version;
 pub use runtime::{ADVICE, Kind, Runtime};
 
@@ -85,6 +85,33 @@ pub enum ScriptError {
     Closed,
 }
 
+/// Why no scripts are run.
+#[derive(Debug, thiserror::Error)]
+pub enum NoScripts {
+    /// None was found, or wanted.
+    #[error("no JavaScript runtime, so some sites (YouTube) lack links")]
+    Unset,
+    /// It does not do what it should.
+    #[error("{name} can't be used: {why}")]
+    Fails {
+        /// Which.
+        name: &'static str,
+        /// Why, in its own words or the system's.
+        why: String,
+    },
+    /// yt-dlp's scripts need a newer one.
+    #[error("{name} {version} is too old for the sites' scripts")]
+    Old {
+        /// Which.
+        name: &'static str,
+        /// Its version.
+        version: String,
+    },
+    /// A script that has broken out of its runtime would find this process's secrets in /proc.
+    #[error("no scripts are run, for they could read this process: {0}")]
+    Exposed(#[source] ConfineError),
+}
+
 /// Runs scripts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Scripts(Arc<Inner>);
@@ -100,42 +127,51 @@ struct Inner {
 }
 
 impl Scripts {
-    /// Starts the runtime once, as confined as it will be for scripts, and asks for its version; nothing, and a word
-    /// in the log, where there is none that works. To be called on a tokio runtime, which must outlive the scripts.
+    /// [`Scripts::look`], with a word in the log on what came of it.
     pub async fn find(settings: Settings) -> Option<Self> {
-        let Some(runtime) = settings.runtime else {
-            tracing::info!("no JavaScript runtime, so some sites (YouTube) lack links; {ADVICE}");
-            return None;
-        };
+        let runtime = settings.runtime.clone();
+        match Self::look(settings).await {
+            Ok(scripts) => {
+                let path = scripts.0.runtime.path.display().to_string();
+                tracing::info!(path, version = scripts.version(), "JavaScript runtime: {}", scripts.name());
+                return Some(scripts);
+            }
+            Err(why @ NoScripts::Unset) => tracing::info!("{why}; {ADVICE}"),
+            Err(why @ NoScripts::Exposed(_)) => tracing::warn!("{why}"),
+            Err(why) => runtime.iter().for_each(|runtime| runtime.complain(&why)),
+        }
+        None
+    }
+
+    /// Starts the runtime once, as confined as it will be for scripts, and asks for its version. To be called on a tokio
+    /// runtime, which must outlive the scripts.
+    pub async fn look(settings: Settings) -> Result<Self, NoScripts> {
         let mut inner = Inner {
-            runtime,
+            runtime: settings.runtime.ok_or(NoScripts::Unset)?,
             version: None,
             memory: settings.memory,
             timeout: settings.timeout,
             turns: Semaphore::new(settings.processes),
             handle: tokio::runtime::Handle::current(),
         };
-        let (name, path) = (inner.runtime.kind.name(), inner.runtime.path.display().to_string());
-        let version = match inner.probe().await {
-            Ok(version) => version,
-            Err(why) => {
-                inner.runtime.complain(&format!("{name} can't be used: {why}"));
-                return None;
-            }
-        };
+        let name = inner.runtime.kind.name();
+        let version = inner.probe().await.map_err(|why| NoScripts::Fails { name, why })?;
         if !inner.runtime.kind.takes(&version) {
-            let text = &version.text;
-            inner.runtime.complain(&format!("{name} {text} is too old for the sites' scripts"));
-            return None;
+            return Err(NoScripts::Old { name, version: version.text });
         }
-        // A script that has broken out of its runtime would find this process's secrets in /proc.
-        if let Err(error) = crate::confine::private() {
-            tracing::warn!("no scripts are run, for they could read this process: {error}");
-            return None;
-        }
-        tracing::info!(path, version = version.text, "JavaScript runtime: {name}");
+        crate::confine::private().map_err(NoScripts::Exposed)?;
         inner.version = Some(version);
-        Some(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The runtime's name.
+    pub fn name(&self) -> &'static str {
+        self.0.runtime.kind.name()
+    }
+
+    /// Its version, in its own words.
+    pub fn version(&self) -> &str {
+        self.0.version.as_ref().map_or("", |version| &version.text)
     }
 
     /// What Python is told of the runtime.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::script::{self, Scripts};
-use super::{CacheSettings, Limits, quarantine};
+use super::{CacheSettings, Limits, python, quarantine};
 use crate::egress::Most;
 
 /// Settings of this room.
@@ -62,16 +62,21 @@ pub struct GenericSettings {
 }
 
 impl Settings {
+    /// Folder of the Python runtime.
+    pub fn runtime(&self) -> PathBuf {
+        self.pyenv.join(python::RUNTIME)
+    }
+
     /// What `sluice.start` in Python takes.
     pub(super) fn python_config(
         &self,
         any_host: bool,
-        guard: SocketAddr,
+        guard: Option<SocketAddr>,
         scripts: Option<&Scripts>,
     ) -> String {
         serde_json::json!({
             "any_host": any_host,
-            "guard": guard.to_string(),
+            "guard": guard.map(|guard| guard.to_string()),
             "ca_file": self.ca_file,
             "cookies_path": self.cookies,
             "socket_timeout": self.timeout.as_secs_f64(),
@@ -96,7 +101,7 @@ impl Settings {
             idle: generic.idle,
             message_limit: self.message_limit(),
             pyenv: self.pyenv.clone(),
-            python_config: self.python_config(true, guard, scripts),
+            python_config: self.python_config(true, Some(guard), scripts),
         }
     }
 

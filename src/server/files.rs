@@ -48,7 +48,19 @@ pub fn room_within_limit(streams: usize, connections: Option<usize>) -> Room {
     room
 }
 
-fn room(files: u64, streams: usize, connections: Option<usize>) -> Room {
+/// The limits on open files, the soft and the hard one, of which the server will have the second.
+pub fn file_limits() -> (u64, u64) {
+    let limit = getrlimit(Resource::Nofile);
+    (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// The limit on open files that so many streams need.
+pub fn files_for(streams: usize) -> u64 {
+    OTHER_FILES.saturating_add(FILES_PER_STREAM.saturating_mul(streams as u64))
+}
+
+/// What so many open files leave room for.
+pub fn room(files: u64, streams: usize, connections: Option<usize>) -> Room {
     let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     let streams = number(files.saturating_sub(OTHER_FILES) / FILES_PER_STREAM).max(1).min(streams);
     // A stream's client is one of the connections.

@@ -85,7 +85,18 @@ fn bound(addresses: &[SocketAddr], scheme: &str) -> Result<Vec<TcpListener>, Lis
     }
 }
 
+/// Whether an address can be listened on, which is not done: no client notices.
+pub fn try_address(address: SocketAddr) -> io::Result<()> {
+    bound(address).map(drop)
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound(address)?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn bound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the last connections' TIME_WAIT.
     socket.set_reuse_address(true)?;
@@ -95,10 +106,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket)
 }
 
-fn is_not_here(error: &io::Error) -> bool {
+/// Whether it is an address that this machine does not have.
+pub fn is_not_here(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }

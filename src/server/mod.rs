@@ -36,8 +36,8 @@ use io::ConnectionIo;
 use service::Requests;
 use tls::Tls;
 
-pub use files::{Room, room_within_limit};
-pub use listen::{Entrance, ListenError, bind};
+pub use files::{Room, file_limits, files_for, room, room_within_limit};
+pub use listen::{Entrance, ListenError, bind, is_not_here, try_address};
 pub use manager::Manager;
 pub use signals::Signals;
 pub use tls::{TlsError, TlsFiles};

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -70,7 +70,7 @@ impl KeyMaterial {
 
 /// The random key kept in `folder` with mode 0600; made there if it is not.
 pub fn state_key(folder: &Path) -> Result<KeyMaterial, KeyError> {
-    let path = folder.join(FILE_NAME);
+    let path = state_file(folder);
     match read(&path) {
         Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
         other => {
@@ -83,7 +83,7 @@ pub fn state_key(folder: &Path) -> Result<KeyMaterial, KeyError> {
     // Written whole under another name and linked into place: a crash leaves no half key, and of two servers
     // that start together both use the one that was first.
     let secret = random_text()?;
-    let draft = folder.join(format!(".{FILE_NAME}.{}", &random_text()?[..16]));
+    let draft = draft(folder)?;
     let written = write_new(&draft, secret.as_bytes());
     let linked = written.and_then(|()| match std::fs::hard_link(&draft, &path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -93,6 +93,48 @@ pub fn state_key(folder: &Path) -> Result<KeyMaterial, KeyError> {
     let _ = std::fs::remove_file(&draft);
     linked?;
     read(&path)
+}
+
+/// Where [`state_key`] keeps the key.
+pub fn state_file(folder: &Path) -> PathBuf {
+    folder.join(FILE_NAME)
+}
+
+/// Whether [`state_key`] would find the key there, or could make one. Leaves nothing behind, not even the folder.
+pub fn try_state(folder: &Path) -> Result<StateKey, KeyError> {
+    match read(&state_file(folder)) {
+        Ok(_) => return Ok(StateKey::Kept),
+        Err(KeyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    if folder.is_dir() {
+        let draft = draft(folder)?;
+        let written = write_new(&draft, random_text()?.as_bytes());
+        // Where it was not even made, there is none.
+        let _ = std::fs::remove_file(&draft);
+        written?;
+    } else {
+        let above = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
+        let enter = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        rustix::fs::access(above, enter).map_err(io::Error::from)?;
+        if !above.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::NotADirectory).into());
+        }
+    }
+    Ok(StateKey::ToBeMade)
+}
+
+/// What there is of the random key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateKey {
+    /// It is there.
+    Kept,
+    /// The first start will make it.
+    ToBeMade,
+}
+
+fn draft(folder: &Path) -> Result<PathBuf, KeyError> {
+    Ok(folder.join(format!(".{FILE_NAME}.{}", &random_text()?[..16])))
 }
 
 fn read(path: &Path) -> Result<KeyMaterial, KeyError> {

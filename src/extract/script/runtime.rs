@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::NoScripts;
+
 /// A program that runs JavaScript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
@@ -15,7 +17,7 @@ pub struct Runtime {
 
 impl Runtime {
     /// Says in the log that it can't be used, and what to do.
-    pub(super) fn complain(&self, why: &str) {
+    pub(super) fn complain(&self, why: &NoScripts) {
         let path = self.path.display();
         match self.named {
             true => tracing::warn!(%path, "{why}; {ADVICE}"),
