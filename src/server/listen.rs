@@ -87,16 +87,16 @@ fn bound(addresses: &[SocketAddr], scheme: &str) -> Result<Vec<TcpListener>, Lis
 
 /// Whether an address can be listened on, which is not done: no client notices.
 pub fn try_address(address: SocketAddr) -> io::Result<()> {
-    bound(address).map(drop)
+    socket_at(address).map(drop)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = bound(address)?;
+    let socket = socket_at(address)?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
-fn bound(address: SocketAddr) -> io::Result<Socket> {
+fn socket_at(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the last connections' TIME_WAIT.
     socket.set_reuse_address(true)?;
