@@ -27,6 +27,7 @@ from subjects import (
     memory,
     relay,
     same_page,
+    sizing,
     soak,
     start,
 )
@@ -46,9 +47,10 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "hostile": hostile.run,
     "egress": egress.run,
     "admission": admission.run,
+    "sizing": sizing.run,
 }
 
-ON_DEMAND = {"admission", "cached", "egress", "link", "relay", "memory", "faults", "soak", "hostile"}
+ON_DEMAND = {"admission", "cached", "egress", "link", "relay", "memory", "faults", "sizing", "soak", "hostile"}
 """Only by name: what takes a build or packages of its own, or long."""
 
 

@@ -27,6 +27,9 @@ SMALL = 640_000
 LARGE = 64 << 20
 """Bytes of the object whose readers stop."""
 
+PACE = 50_000
+"""Bytes a second of a file below `/paced/`."""
+
 KEY = "a key for benchmarks only"
 TOKEN = common.ROOT / "target/release/examples/token"
 NGINX = "/usr/sbin/nginx"
@@ -82,6 +85,10 @@ ORIGIN = """
     server {{
         listen 127.0.0.1:{port} ssl backlog=4096;
         root {folder}/files;
+        location /paced/ {{
+            alias {folder}/files/;
+            limit_rate {pace};
+        }}
     }}
 """
 
@@ -122,7 +129,7 @@ class Origin:
     huge: int
 
     def url(self, name: str) -> str:
-        """Address of a file: `huge`, `large` or `small`."""
+        """Address of a file: `huge`, `large` or `small`; with `paced/` before it, at that pace."""
         return f"https://localhost:{self.port}/{name}"
 
 
@@ -154,7 +161,7 @@ def origin(options: common.Options, huge: int = LARGE) -> Iterator[Origin]:
         (files / "small").write_bytes(os.urandom(SMALL))
         _certificates(folder)
         port = _free_port()
-        with _nginx(folder, "origin", ORIGIN.format(folder=folder, port=port), port, options.cores[1]):
+        with _nginx(folder, "origin", ORIGIN.format(folder=folder, port=port, pace=PACE), port, options.cores[1]):
             yield Origin(folder, port, folder / "ca.pem", huge)
 
 
