@@ -57,7 +57,7 @@ def main() -> bool:
             fine.append(check(f"a service of {suite}", partial(booting.check, full_bundle, suite)))
         fine += [
             check("a container", lambda: container.check(archive)),
-            check("a container with ffmpeg", lambda: container.with_ffmpeg(archive)),
+            check("a container with all that there is", lambda: container.with_all(full)),
         ]
     return all(fine)
 
