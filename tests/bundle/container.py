@@ -85,25 +85,28 @@ def check(archive: Path) -> str | None:
             expect(programs == {PROGRAM}, f"the programs in it are {programs}")
             size = sum(file.lstat().st_size for file in root.rglob("*"))
         _starts_nothing_else(store)
-        told = _serves(store, context)
+        told, _ = _serves(store, context)
     return f"{size / 1e6:.0f} MB, {told}"
 
 
-def with_ffmpeg(archive: Path) -> str:
-    """Build it with ffmpeg, and have that make a film."""
+def with_all(archive: Path) -> str:
+    """Build it with ffmpeg, which makes a film, and of the full bundle, whose Deno runs a script."""
     with _base("ffmpeg") as (store, context, base):
         (context / "dist").mkdir()
         shutil.copy(archive, context / "dist")
-        store.build(context, "sluice", BASE=base, FFMPEG="on")
+        store.build(context, "sluice", BASE=base, FFMPEG="on", BUNDLE="dist/sluice-*-x86_64-linux-full.tar.gz")
         with store.mounted("sluice") as root:
             programs = _holds_nothing_foreign(root)
-            expect(programs == {PROGRAM, "/usr/bin/ffmpeg", "/usr/bin/ffprobe"}, f"the programs in it are {programs}")
+            wanted = {PROGRAM, "/opt/sluice/bin/deno", "/usr/bin/ffmpeg", "/usr/bin/ffprobe"}
+            expect(programs == wanted, f"the programs in it are {programs}")
             expect((root / "usr/share/doc/ffmpeg/copyright").is_file(), "no licence of ffmpeg")
         film = ("-v", "error", "-f", "lavfi", "-i", "testsrc=duration=1", "-c:v", "libx264", "-f", "md5", "-")
-        told = _end(store.run("--entrypoint=ffmpeg", "sluice", *film))
-        expect(told.startswith("MD5="), told)
+        made = _end(store.run("--entrypoint=ffmpeg", "sluice", *film))
+        expect(made.startswith("MD5="), made)
         version = _end(store.run("--entrypoint=ffprobe", "sluice", "-version")).split()[2]
-    return f"ffmpeg {version}"
+        told, log = _serves(store, context)
+        expect(serving.DENO in log, f"Deno does not run\n{log}")
+    return f"{told} and Deno, ffmpeg {version}"
 
 
 @contextmanager
@@ -164,8 +167,8 @@ def _starts_nothing_else(store: Store) -> None:
         expect(process.returncode == 127 and "no such file" in told.lower(), f"{shell}: {told}")
 
 
-def _serves(store: Store, folder: Path) -> str:
-    """Serve with a root that is read only, and a volume for the state."""
+def _serves(store: Store, folder: Path) -> tuple[str, str]:
+    """Serve with a root that is read only, and a volume for the state; return a remark, and the log."""
     authority = folder / "ca.pem"
 
     def start(settings: dict[str, str], log: IO[str]) -> subprocess.Popen[str]:
@@ -174,13 +177,15 @@ def _serves(store: Store, folder: Path) -> str:
         return store.run("--name=served", *shown, *volumes, "sluice", output=log)
 
     def meanwhile() -> None:
+        # As the image itself asks; podman's own timer for it needs systemd.
+        store.podman("exec", "served", *HEALTHCHECK[1:])
         pid = store.podman("inspect", "--format={{.State.Pid}}", "served").strip()
         status = Path("/proc", pid, "status").read_text()
         expect(f"\nUid:\t{USER}\t" in status and "\nCapBnd:\t0000000000000000\n" in status, status)
         mounts = Path("/proc", pid, "mountinfo").read_text()
         expect(re.search(r"^\S+ \S+ \S+ \S+ / ro,", mounts, re.MULTILINE), f"its root may be written to:\n{mounts}")
 
-    told, _ = serving.serve(start, authority, "/srv/ca.pem", meanwhile)
+    told = serving.serve(start, authority, "/srv/ca.pem", meanwhile)
     state = Path(store.podman("volume", "inspect", "--format={{.Mountpoint}}", "state").strip())
     kept = [file for file in state.iterdir() if file.stat().st_uid == USER]
     expect(kept, "it has no key of its own in its volume")
