@@ -89,7 +89,9 @@ fn a_damaged_runtime_is_told_before_it_does_harm() {
     // As it is, it serves.
     let whole = Pyenv::new();
     drop(TestServer::spawn(&[("PYENV_DIR", whole.path())]));
-    for (file, harm) in [(&ssl, "cut"), (&encodings, "gone"), (&yt_dlp, "cut"), (&yt_dlp, "gone")] {
+    let roots = format!("{STDLIB}/site-packages/certifi/cacert.pem");
+    let harms = [(&ssl, "cut"), (&encodings, "gone"), (&yt_dlp, "cut"), (&yt_dlp, "gone"), (&roots, "gone")];
+    for (file, harm) in harms {
         let pyenv = Pyenv::new();
         match harm {
             "cut" => pyenv.halve(file),
@@ -277,6 +279,7 @@ fn a_full_or_read_only_disk_leaves_nothing_half_written() {
     let filler = disk.path().join("filler");
     let mut file = File::create(&filler).unwrap();
     while file.write_all(&[0; 512]).is_ok() {}
+    drop(file);
     let serves_from_memory = || {
         state("warn");
         let server = TestServer::spawn(&[("STATE_DIR", path)]);
