@@ -47,8 +47,8 @@ Examples:
   sluice check --health     for a container's probe: starts no Python, and waits 5 s at most
 
 Give it the settings that the server has. A line for each thing: ok, info, warn (a server serves, but not as well as it
-could) or fail (it would not start, or serve nothing), and what to do. Nothing is changed; proxies are connected to, and
-nothing else. Exit code 0: nothing fails (--health: the server is ready); 1: something does; 2: bad settings.";
+could) or fail (it would not start, or serve nothing), and what to do. Nothing is changed; nothing is connected to but listed
+proxies and the port of HOST. Exit code 0: nothing fails (--health: the server is ready); 1: something does; 2: bad settings.";
 
 pub(super) const KEYGEN: &str = "\
 Example:
