@@ -13,7 +13,7 @@ use sluice::api::{self, Api, ExtractRequest, Layout, Tokens};
 use sluice::check::{self, Health, Subjects};
 use sluice::config::{self, ProcessEnv, Settings, Task, Wanted};
 use sluice::egress::Egress;
-use sluice::extract::{Extractor, Versions, python, quarantine};
+use sluice::extract::{self, Extractor, Look, Versions, python, quarantine};
 use sluice::relay::{Relay, Renew};
 use sluice::server::{self, Manager, Signals};
 use sluice::telemetry::{self, Metrics};
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         tracing::warn!("{warning}");
     }
     let ended = match task {
-        Task::Extract(asked) => in_runtime(extract(settings, asked)).inspect_err(|error| complain(error)),
+        Task::Extract(asked) => in_runtime(print_page(settings, asked)).inspect_err(|error| complain(error)),
         Task::Check(wanted) => in_runtime(check(settings, wanted)).inspect_err(|error| complain(error)),
         _ => in_runtime(serve(settings)).inspect_err(|error| tracing::error!("{error}")),
     };
@@ -131,7 +131,7 @@ async fn announce(api: Arc<Api>, started: Instant, manager: Manager) {
     tracing::info!("ready in {} ms", started.elapsed().as_millis());
 }
 
-async fn extract(mut settings: Settings, asked: ExtractRequest) -> Result<bool, BoxError> {
+async fn print_page(mut settings: Settings, asked: ExtractRequest) -> Result<bool, BoxError> {
     Signals::register()?.end(python::exit);
     settings.extract.max_workers = 1;
     let layout = if std::io::stdout().is_terminal() { Layout::Pretty } else { Layout::Line };
@@ -163,6 +163,8 @@ async fn check(settings: Settings, wanted: Wanted) -> Result<bool, BoxError> {
 
 /// Puts the rooms together. Blocks this thread, which has nothing else to do yet, until yt-dlp is imported.
 fn wired(settings: &Settings) -> Result<Arc<Api>, BoxError> {
+    // First, for the trust roots are of it.
+    extract::check_runtime(&settings.extract, Look::Sizes)?;
     let metrics = Arc::new(Metrics::default());
     let admission = Arc::new(Admission::new(&settings.admission)?);
     admission.keep_tidy();

@@ -5,7 +5,7 @@ use crate::support::tls::{Pair, PairFiles};
 use crate::support::world::{World, world};
 use serde_json::Value;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Runs it with these settings; as a process's own, `LOG` is not set.

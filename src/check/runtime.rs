@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::report::Check;
-use crate::extract::{self, Versions, script};
+use crate::extract::{self, Look, Versions, script};
 
 /// From this age on, sites may have changed more than yt-dlp knows: it is released about once a month.
 const MAX_AGE: Duration = Duration::from_secs(60 * 86_400);
@@ -16,10 +16,10 @@ const REINSTALL: &str = "install the runtime anew, from the build that the binar
 pub(super) fn python(settings: &extract::Settings) -> (Vec<Check>, Option<Versions>) {
     let folder = settings.runtime();
     let folder = folder.display();
-    let whole = match extract::compare_runtime(settings) {
+    let whole = match extract::check_runtime(settings, Look::Bytes) {
         Ok(Some(files)) => format!("{files} files in {folder} are as they were built"),
         Ok(None) => format!("{folder} has no list to compare its files with"),
-        Err(damage) => return (vec![Check::fail(RUNTIME, damage.to_string(), REINSTALL)], None),
+        Err(error) => return (vec![Check::fail(RUNTIME, error.to_string(), REINSTALL)], None),
     };
     match extract::try_python(settings) {
         Ok(versions) => {

@@ -48,6 +48,13 @@ pub enum Wanted {
 
 /// The command line. The flags of settings may stand before and after a command.
 pub fn command() -> Command {
+    shown()
+        .subcommand(Command::new(quarantine::COMMAND).about("Is a server's helper").hide(true))
+        .subcommand(super::confined::command())
+}
+
+/// What of it is for people.
+fn shown() -> Command {
     Command::new("sluice")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Turns the URL of a page with a video into an HTTP stream of that video")
@@ -61,8 +68,6 @@ pub fn command() -> Command {
         .subcommand(keygen())
         .subcommand(completions())
         .subcommand(man())
-        .subcommand(Command::new(quarantine::COMMAND).about("Is a server's helper").hide(true))
-        .subcommand(super::confined::command())
 }
 
 fn settings() -> impl Iterator<Item = Arg> {
@@ -99,7 +104,7 @@ fn check() -> Command {
         .after_help(pages::CHECK)
         .arg(
             switch("json")
-                .help("As JSON: {\"ok\": …, \"checks\": [{\"name\", \"state\", \"detail\", \"advice\"?}]}"),
+                .help("As JSON: {\"ok\", \"checks\": [{\"name\", \"state\", \"detail\", \"advice\"?}]}"),
         )
         .arg(
             switch("health")
@@ -163,10 +168,10 @@ pub fn task(flags: &ArgMatches) -> Task {
         Some((CHECK, flags)) => return Task::Check(wanted(flags)),
         Some((COMPLETIONS, flags)) => {
             let shell = flags.get_one::<Shell>("shell").copied().unwrap_or(Shell::Bash);
-            return Task::Print(pages::completions(command(), shell));
+            return Task::Print(pages::completions(shown(), shell));
         }
         Some((MAN, flags)) => {
-            return Task::Print(pages::manual(command(), flags.get_one::<String>("command")));
+            return Task::Print(pages::manual(shown(), flags.get_one::<String>("command")));
         }
         Some((quarantine::COMMAND, _)) => return Task::Quarantine,
         _ => return Task::Serve,

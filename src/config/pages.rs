@@ -3,6 +3,7 @@
 use clap::Command;
 use clap_complete::{Generator as _, Shell};
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 pub(super) const WHAT: &str = "\
 Sluice is a web server with yt-dlp inside. Asked for a page (a post, a clip, of any site that yt-dlp knows), it finds
@@ -46,8 +47,8 @@ Examples:
   sluice check --health     for a container's probe: starts no Python, and waits 5 s at most
 
 Give it the settings that the server has. A line for each thing: ok, info, warn (a server serves, but not as well as it
-could) or fail (it would not start, or serve nothing), and what to do. Nothing is changed; proxies are connected to, and
-nothing else. Exit code 0: nothing fails (--health: the server is ready); 1: something does; 2: bad settings.";
+could) or fail (it would not start, or serve nothing), and what to do. Nothing is changed; nothing is connected to but listed
+proxies and the port of HOST. Exit code 0: nothing fails (--health: the server is ready); 1: something does; 2: bad settings.";
 
 pub(super) const KEYGEN: &str = "\
 Example:
@@ -68,8 +69,7 @@ Examples:
   sluice man extract > /usr/local/share/man/man1/sluice-extract.1";
 
 /// What makes a shell complete the command line.
-pub(super) fn completions(command: Command, shell: Shell) -> Vec<u8> {
-    let mut command = command;
+pub(super) fn completions(mut command: Command, shell: Shell) -> Vec<u8> {
     command.set_bin_name("sluice");
     command.build();
     let mut text = Vec::new();
@@ -78,13 +78,45 @@ pub(super) fn completions(command: Command, shell: Shell) -> Vec<u8> {
     text
 }
 
-/// The manual page of the program, or of one of its commands, as roff.
-pub(super) fn manual(command: Command, of: Option<&String>) -> Vec<u8> {
-    let mut command = command;
+/// The manual page of the program, or of one of its commands, as roff (man(7)).
+pub(super) fn manual(mut command: Command, of: Option<&String>) -> Vec<u8> {
     command.build();
     let named = of.and_then(|name| command.find_subcommand(name)).cloned();
+    let mut command = named.unwrap_or_else(|| command.long_about(WHAT));
+    // By itself it would list every flag.
+    let usage = command.render_usage().to_string();
+    let command = command.override_usage(usage.trim_start_matches("Usage: ").to_owned());
+    let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let has_commands = command.get_subcommands().next().is_some();
+    let man = Man::new(command);
     let mut text = Vec::new();
     // As above.
-    let _ = Man::new(named.unwrap_or(command)).render(&mut text);
+    let _ = man.render_title(&mut text);
+    let _ = man.render_name_section(&mut text);
+    let _ = man.render_synopsis_section(&mut text);
+    let _ = man.render_description_section(&mut text);
+    let _ = man.render_options_section(&mut text);
+    if has_commands {
+        let _ = man.render_subcommands_section(&mut text);
+    }
+    let _ = noted(&notes).to_writer(&mut text);
     text
+}
+
+/// What stands below the lists: lines that begin with a blank as they are, others as paragraphs.
+fn noted(notes: &str) -> Roff {
+    let mut roff = Roff::default();
+    roff.control("SH", ["NOTES"]);
+    let mut as_they_are = false;
+    for line in notes.lines() {
+        if line.starts_with(' ') != as_they_are {
+            as_they_are = !as_they_are;
+            roff.control(if as_they_are { "nf" } else { "fi" }, []);
+        }
+        match line {
+            "" => roff.control("PP", []),
+            line => roff.text([roman(line)]),
+        };
+    }
+    roff
 }

@@ -13,7 +13,7 @@ const LIST: &str = "contents";
 
 /// How closely files are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub enum Look {
     /// Whether each is there, and as long as it was: a look at the folders, some milliseconds.
     Sizes,
     /// Every byte: some tenths of a second, more where the disk is slow.

@@ -1,13 +1,16 @@
-//! What can be said of extraction before there is a server: for `sluice check`.
+//! What can be said of extraction before there is any: at a server's start, and for `sluice check`.
 
-use super::contents::{self, Damage, Look};
-use super::python::{Interpreter, PythonError};
+use super::contents::{self, Look};
+use super::python::{self, Interpreter, PythonError};
 use super::script::{NoScripts, Scripts};
 use super::{Settings, Versions, read_report};
 
-/// Reads every file of the runtime, and says how many that were; nothing where it has no list of them.
-pub fn compare_runtime(settings: &Settings) -> Result<Option<usize>, Damage> {
-    contents::compare(&settings.runtime(), Look::Bytes)
+/// Whether the runtime is of the right Python, and its files are what they were: how many there are, or nothing where it
+/// has no list of them. Before anything of it is used.
+pub fn check_runtime(settings: &Settings, look: Look) -> Result<Option<usize>, PythonError> {
+    let runtime = settings.runtime();
+    python::check_version(&runtime)?;
+    Ok(contents::compare(&runtime, look)?)
 }
 
 /// Starts Python, in which nothing will be extracted. Once per process, and not where there is an

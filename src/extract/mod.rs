@@ -32,10 +32,9 @@ use crate::ticket::{Item, Link};
 
 use cache::{Cache, Wanted};
 pub use cache::{CacheSettings, Extracted};
-pub use contents::Damage;
-use contents::Look;
+pub use contents::{Damage, Look};
 pub use error::{ExtractError, PageError, PageErrorKind};
-pub use examine::{compare_runtime, try_javascript, try_python};
+pub use examine::{check_runtime, try_javascript, try_python};
 use flight::Flights;
 pub use limits::{Limit, Limits};
 pub use page::{PageUrl, PageUrlError};
@@ -117,7 +116,6 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         metrics: Arc<Metrics>,
         seal: Seal<S>,
     ) -> Result<Self, PythonError> {
-        contents::compare(&settings.runtime(), Look::Sizes)?;
         let (found, scripts) = mpsc::sync_channel(1);
         let wanted = settings.scripts.clone();
         // Somebody waits for it below, but for where Python does not start.

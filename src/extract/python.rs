@@ -340,7 +340,7 @@ fn raise_in(thread: u64, exception: *mut ffi::PyObject) {
 }
 
 /// Whether the runtime has the standard library of the Python that this binary holds.
-fn check_version(runtime: &Path) -> Result<(), PythonError> {
+pub(super) fn check_version(runtime: &Path) -> Result<(), PythonError> {
     let stdlib = runtime.join(STDLIB);
     if stdlib.join("os.py").is_file() || stdlib.join("os.pyc").is_file() {
         return Ok(());
