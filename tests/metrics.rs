@@ -76,13 +76,13 @@ fn samples(text: &str) -> BTreeMap<String, Labels> {
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
         let known = samples.entry(name.to_owned()).or_default();
         for (label, value) in pairs(labels.strip_suffix('}').unwrap()) {
-            known.entry(label).or_default().insert(value);
+            known.entry(label.trim_end_matches('=').to_owned()).or_default().insert(value);
         }
     }
     samples
 }
 
-/// The `label="value"` pairs of a selector, whatever stands between the two.
+/// The pairs of a sample's or a selector's labels: the label with what stands before its value (`=`, `=~`), and that.
 fn pairs(labels: &str) -> Vec<(String, String)> {
     let parts: Vec<_> = labels.split('"').collect();
     let label = |text: &str| text.trim_matches([',', ' ']).to_owned();

@@ -7,7 +7,7 @@ import struct
 import threading
 from dataclasses import dataclass, field
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Longest wait for an event, in seconds. To reach it is a failure."""
 
 FIRST = 1000
