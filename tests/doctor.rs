@@ -108,7 +108,7 @@ fn what_does_not_fit_is_named_with_what_to_do() {
     assert_eq!((&report["ok"], code), (&false.into(), Some(1)), "{report}");
     let exits: Vec<_> = named(&report, "egress").into_iter().map(said).collect();
     let states: Vec<_> = exits.iter().map(|(state, _)| state.as_str()).collect();
-    assert_eq!(states, ["ok", "fail", "fail", "ok", "fail"], "{exits:?}");
+    assert_eq!(states, ["ok", "warn", "warn", "ok", "warn"], "{exits:?}");
     assert!(exits[2].1.contains("ip -6 route add local 2606:4700::/64"), "{exits:?}");
     assert!(exits[4].1.contains(&gone), "{exits:?}");
     for (name, state, part) in [
@@ -141,6 +141,28 @@ fn a_server_that_runs_is_known() {
     let (state, line) = only(&report, "port");
     assert!(state == "ok" && line.contains("a Sluice that is ready"), "{line}");
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn an_owner_of_the_port_who_is_silent_is_a_warning() {
+    // As systemd does for a service that is not there yet: connections wait, and nobody accepts them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let (report, code) = report(&[("HOST", "127.0.0.1"), ("PORT", &port)]);
+    let (state, line) = only(&report, "port");
+    assert!(state == "warn" && line.contains("does not answer"), "{line}");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_machine_without_any_of_the_addresses_fails() {
+    let states = |hosts: &str| {
+        let (report, code) = report(&[("HOST", hosts)]);
+        let states: Vec<_> = named(&report, "port").into_iter().map(|check| said(check).0).collect();
+        (states.join(" "), code)
+    };
+    assert_eq!(states("192.0.2.1,127.0.0.1"), ("warn ok".to_owned(), Some(0)));
+    assert_eq!(states("192.0.2.1,192.0.2.2"), ("fail fail".to_owned(), Some(1)));
 }
 
 #[test]

@@ -55,6 +55,13 @@ fn each_request_has_one_line() {
     {
         assert!(line.contains(part), "{part} in {line}");
     }
+    // One that breaks and does not go on has not resumed.
+    let faults = [Some(Fault::Cut { after: 30_000 }), Some(Fault::Status(400))];
+    video.play(&world.stage, BEST, |reply| reply.faults(faults));
+    let broken = world.get(&format!("/stream?data={secret}"));
+    assert!(!broken.complete());
+    let line = line_of(&world, broken.header("x-request-id").unwrap());
+    assert!(line.contains("status=200") && !line.contains("resumes="), "{line}");
     let head = client::request("HEAD", &world.server.url(&format!("/stream?data={secret}")), &[], b"");
     assert!(line_of(&world, head.header("x-request-id").unwrap()).contains("bytes=0 "));
     let refused = world.get("/stream?data=AAAA");

@@ -69,6 +69,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every [`label`](Self::label).
+    pub const LABELS: [&str; 6] = ["unknown_key", "no_key", "not_public", "rate", "streams", "bytes"];
+
     /// A short name for metrics.
     pub fn label(&self) -> &'static str {
         match self {
@@ -213,5 +216,24 @@ impl Admission {
             Some(key) => self.hasher.hash_one(&*key.name),
             None => self.hasher.hash_one(network(caller.address)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_a_label_of_the_list() {
+        let rate = "30/m".parse().unwrap();
+        let refusals = [
+            Refusal::UnknownKey,
+            Refusal::NoKey,
+            Refusal::NotPublic,
+            Refusal::Rate(Allowance { rate, remaining: 0, seconds: 2 }),
+            Refusal::Streams(1),
+            Refusal::Bytes { limit: 1, seconds: 1 },
+        ];
+        assert_eq!(refusals.map(|refusal| refusal.label()), Refusal::LABELS);
     }
 }

@@ -28,7 +28,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Body as _;
 use tracing::Instrument;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Refusal};
 use crate::extract::Extractor;
 use crate::relay::Relay;
 use crate::telemetry::Metrics;
@@ -139,6 +139,7 @@ impl Api {
         metrics: Arc<Metrics>,
         settings: Settings,
     ) -> Self {
+        Refusal::LABELS.into_iter().for_each(|reason| metrics.may_refuse(reason));
         Self {
             admission,
             description: openapi::described(extractor.max_entries()),

@@ -22,8 +22,9 @@ use tokio::time::timeout;
 
 use crate::server::Settings;
 
-/// Longest wait for the whole answer, the connection included.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for the whole answer, the connection included, and other addresses where there are some. Less than what
+/// containers give a probe (`--timeout=5s` of the Containerfile).
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Longest answer, in bytes.
 const MAX_ANSWER: usize = 16 << 10;
 
@@ -39,25 +40,29 @@ pub enum Health {
 /// Why there is no such word.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
-    /// Nobody is there, or does not speak TLS.
+    /// Nobody is there, or whoever is hangs up.
     #[error(transparent)]
     Connect(#[from] io::Error),
     /// It does not speak HTTP.
     #[error(transparent)]
     Http(#[from] hyper::Error),
-    /// It is no Sluice.
-    #[error("what answers is no Sluice")]
+    /// It is no Sluice, or speaks no TLS where these settings do.
+    #[error("what answers is no Sluice with these settings")]
     Stranger,
     /// It does not answer.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Timeout,
 }
 
-/// Asks the server with these settings, at its addresses in turn until one answers.
+/// Asks the server with these settings, at its addresses in turn until one answers, for [`PATIENCE`] in all.
 pub async fn health(settings: &Settings) -> Result<Health, HealthError> {
+    timeout(PATIENCE, one_of(settings)).await.unwrap_or(Err(HealthError::Timeout))
+}
+
+async fn one_of(settings: &Settings) -> Result<Health, HealthError> {
     let mut last = HealthError::Stranger;
     for address in &settings.listen {
-        match ask(*address, settings.tls.is_some()).await {
+        match asked(*address, settings.tls.is_some()).await {
             Err(error) => last = error,
             answered => return answered,
         }
@@ -65,9 +70,9 @@ pub async fn health(settings: &Settings) -> Result<Health, HealthError> {
     Err(last)
 }
 
-/// Asks `GET /ready` of whoever listens at an address of this machine; of all of its addresses, by loopback.
+/// Asks `GET /ready` of whoever listens at an address of this machine; of all of its addresses, by loopback. Wakes a
+/// service that systemd starts by its socket. Waits [`PATIENCE`] at most.
 pub(super) async fn ask(address: SocketAddr, over_tls: bool) -> Result<Health, HealthError> {
-    let address = SocketAddr::new(nearest(address.ip()), address.port());
     timeout(PATIENCE, asked(address, over_tls)).await.unwrap_or(Err(HealthError::Timeout))
 }
 
@@ -80,11 +85,20 @@ fn nearest(ip: IpAddr) -> IpAddr {
 }
 
 async fn asked(address: SocketAddr, over_tls: bool) -> Result<Health, HealthError> {
+    let address = SocketAddr::new(nearest(address.ip()), address.port());
     #[expect(clippy::disallowed_methods, reason = "to this machine's own server, where egress does not lead")]
     let tcp = TcpStream::connect(address).await?;
     match over_tls {
-        true => exchange(tls::connect(tcp).await?, address).await,
+        true => exchange(tls::connect(tcp).await.map_err(of_tls)?, address).await,
         false => exchange(tcp, address).await,
+    }
+}
+
+/// What speaks, but no TLS, is nobody's server that is about to.
+fn of_tls(error: io::Error) -> HealthError {
+    match error.kind() {
+        io::ErrorKind::InvalidData => HealthError::Stranger,
+        _ => error.into(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `sluice check`: whether this machine has what a server with these settings needs, and what to do where it has not.
 //!
 //! It stands beside `main`, above the rooms: it asks each for what it knows, and none of them knows of it. Nothing is
-//! changed, nothing is fetched, and no server has to run; one that does is not disturbed.
+//! changed, nothing is fetched, and no server has to run; one that does is not disturbed, and one that systemd starts by
+//! its socket is started.
 
 mod health;
 mod host;

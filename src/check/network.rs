@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::health;
+use super::health::{self, HealthError};
 use super::report::Check;
 use crate::egress::examine::{self, Ipv6, Unfit};
 use crate::egress::{self, Kind};
@@ -24,20 +24,21 @@ pub(super) fn trust_roots(settings: &egress::Settings) -> Check {
     }
 }
 
-/// Each way out that is listed. Proxies are connected to, all at a time, and told nothing.
+/// Each way out that is listed. Proxies are connected to, all at a time, and told nothing. As long as one is fit,
+/// extractions have a way.
 pub(super) async fn exits(settings: &egress::Settings) -> Vec<Check> {
     const NAME: &str = "egress";
     if settings.exits.is_empty() {
         return vec![Check::info(NAME, "none is listed: the machine's own addresses")];
     }
-    let tried = settings
-        .exits
-        .iter()
-        .map(|exit| async move { exit_check(NAME, exit, examine::try_exit(exit).await) });
-    futures_util::future::join_all(tried).await
+    let tried = futures_util::future::join_all(settings.exits.iter().map(examine::try_exit)).await;
+    let is_way = tried.iter().any(Result::is_ok);
+    let checks = settings.exits.iter().zip(tried).map(|(exit, tried)| exit_check(NAME, exit, tried, is_way));
+    checks.collect()
 }
 
-fn exit_check(name: &'static str, exit: &Kind, tried: Result<(), Unfit>) -> Check {
+/// `is_way`: whether this one or another is fit.
+fn exit_check(name: &'static str, exit: &Kind, tried: Result<(), Unfit>, is_way: bool) -> Check {
     let advice = match &tried {
         Ok(()) if matches!(exit, Kind::Proxy(_)) => {
             return Check::ok(name, format!("{exit} accepts connections"));
@@ -48,7 +49,8 @@ fn exit_check(name: &'static str, exit: &Kind, tried: Result<(), Unfit>) -> Chec
         Err(Unfit::Unreachable(_)) => "start the proxy, or correct PROXY or EGRESS".to_owned(),
     };
     let why = tried.err().map(|unfit| unfit.to_string()).unwrap_or_default();
-    Check::fail(name, format!("{exit}: {why}"), advice)
+    let detail = format!("{exit}: {why}");
+    if is_way { Check::warn(name, detail, advice) } else { Check::fail(name, detail, advice) }
 }
 
 /// How far IPv6 goes; a server without it serves.
@@ -61,14 +63,19 @@ pub(super) fn ipv6() -> Check {
     }
 }
 
-/// Whether the server could listen, or who does in its place.
+/// Whether the server could listen, or who does in its place, who is asked (which wakes a service that systemd starts by
+/// its socket).
 pub(super) async fn ports(settings: &server::Settings) -> Vec<Check> {
+    let tried: Vec<_> =
+        settings.listen.iter().map(|address| (*address, server::try_address(*address))).collect();
+    let is_missing = |tried: &io::Result<()>| tried.as_ref().is_err_and(server::is_not_here);
+    let is_one_here = tried.iter().any(|(_, tried)| !is_missing(tried));
     let mut checks = Vec::new();
-    for address in &settings.listen {
-        let check = match server::try_address(*address) {
+    for (address, tried) in tried {
+        let check = match tried {
             Ok(()) => Check::ok(PORT, format!("{address} is free")),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken(*address, settings).await,
-            Err(error) => unusable(*address, &error, settings.listen.len() > 1),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken(address, settings).await,
+            Err(error) => unusable(address, &error, is_one_here),
         };
         checks.push(check);
     }
@@ -87,15 +94,24 @@ async fn taken(address: SocketAddr, settings: &server::Settings) -> Check {
             format!("{address} is served by a Sluice that is not ready ({why})"),
             "look at its log",
         ),
-        Err(_) => Check::fail(
+        Err(HealthError::Stranger | HealthError::Http(_)) => Check::fail(
             PORT,
             format!("{address} is taken by another program"),
             format!("end it (ss -ltnp 'sport = :{}' tells which), or set another PORT", address.port()),
         ),
+        Err(HealthError::Connect(_) | HealthError::Timeout) => Check::warn(
+            PORT,
+            format!(
+                "{address}: something listens there and does not answer: \
+                 a server that starts or drains, or sluice.socket of systemd"
+            ),
+            format!("ask again, or see who it is (ss -ltnp 'sport = :{}')", address.port()),
+        ),
     }
 }
 
-fn unusable(address: SocketAddr, error: &io::Error, others: bool) -> Check {
+/// `is_one_here`: whether this machine has this address or another of them.
+fn unusable(address: SocketAddr, error: &io::Error, is_one_here: bool) -> Check {
     let detail = format!("{address}: {error}");
     if error.kind() == io::ErrorKind::PermissionDenied {
         return Check::fail(
@@ -104,7 +120,7 @@ fn unusable(address: SocketAddr, error: &io::Error, others: bool) -> Check {
             "allow it (AmbientCapabilities=CAP_NET_BIND_SERVICE of systemd), or set a PORT from 1024 on",
         );
     }
-    match others && server::is_not_here(error) {
+    match is_one_here && server::is_not_here(error) {
         true => Check::warn(PORT, detail, "it will be left out; take it out of HOST"),
         false => Check::fail(PORT, detail, "correct HOST and PORT"),
     }

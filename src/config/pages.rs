@@ -44,7 +44,7 @@ pub(super) const CHECK: &str = "\
 Examples:
   sluice check --config /etc/sluice/sluice.env
   sluice check --json | jq -r '.checks[] | select(.state == \"fail\") | .detail'
-  sluice check --health     for a container's probe: starts no Python, and waits 5 s at most
+  sluice check --health     for a container's probe: starts no Python, and waits 4 s at most
 
 Give it the settings that the server has. A line for each thing: ok, info, warn (a server serves, but not as well as it
 could) or fail (it would not start, or serve nothing), and what to do. Nothing is changed; nothing is connected to but listed

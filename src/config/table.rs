@@ -104,7 +104,7 @@ settings! {
     "CORS_ORIGINS" ORIGINS = "*", "https://video.example.org", "Origins whose pages may read answers";
 
     ["Log"]
-    "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives; unset, warn for `sluice extract`";
+    "LOG" FILTER = "info", "debug", "error, warn, info, debug or trace, or tracing's directives; unset, warn for `sluice extract` and error for `sluice check`";
     "LOG_FORMAT" FORMAT = "plain", "json", "plain or json";
 
     ["What runs beside it"]

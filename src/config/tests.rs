@@ -133,6 +133,18 @@ fn a_value_that_is_no_text_is_a_problem() {
 }
 
 #[test]
+fn addresses_are_listened_on_once() {
+    let listen = |text| load_with(&[], &[("HOST", text)]).unwrap().server.listen;
+    let is = |text, addresses: &[&str]| {
+        let found: Vec<_> = listen(text).iter().map(|address| address.ip().to_string()).collect();
+        assert_eq!(found, addresses, "{text}");
+    };
+    is("localhost, 127.0.0.1,[::1]", &["127.0.0.1", "::1"]);
+    is("127.0.0.1,0.0.0.0,::1,0.0.0.0", &["0.0.0.0", "::1"]);
+    is("::,127.0.0.1,::1", &["::", "127.0.0.1"]);
+}
+
+#[test]
 fn takes_values_in_the_forms_that_people_write() {
     let vars = [
         ("HOST", "0.0.0.0, [::]"),

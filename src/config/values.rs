@@ -48,17 +48,28 @@ pub(super) fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+/// Each once, and none that an unspecified one of its family (`0.0.0.0`, `::`) stands for, beside which it can't be bound.
 pub(super) fn hosts(text: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    let listed = addresses(text)?;
+    let stands_for = |any: &IpAddr, ip: &IpAddr| any.is_unspecified() && any.is_ipv4() == ip.is_ipv4();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for ip in &listed {
+        let is_covered = !ip.is_unspecified() && listed.iter().any(|any| stands_for(any, ip));
+        if !is_covered && !addresses.contains(ip) {
+            addresses.push(*ip);
+        }
+    }
+    Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
     let mut addresses = Vec::new();
     for host in listed(text) {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         match bare.parse::<IpAddr>() {
-            Ok(ip) => addresses.push(SocketAddr::new(ip, port)),
+            Ok(ip) => addresses.push(ip),
             Err(_) if host == "localhost" => {
-                addresses.extend(
-                    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
-                        .map(|ip| SocketAddr::new(ip, port)),
-                );
+                addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]);
             }
             Err(_) => return Err(format!("{host:?} is not an IP address")),
         }

@@ -7,10 +7,11 @@ use ipnet::Ipv4Net;
 
 /// Nobody's (RFC 5737).
 const NOBODYS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// Where the kernel lists its routes for v6: 32 hexadecimal digits of a network, its length, ..., flags, device.
-const ROUTES_V6: &str = "/proc/net/ipv6_route";
+/// Where the kernel lists its routes for v6: 32 hexadecimal digits of a network, its length, ..., flags, device. Not by
+/// `/proc/net`, which systemd's `ProcSubset=pid` takes away.
+const ROUTES_V6: &str = "/proc/self/net/ipv6_route";
 /// The same for v4, as a tree.
-const ROUTES_V4: &str = "/proc/net/fib_trie";
+const ROUTES_V4: &str = "/proc/self/net/fib_trie";
 /// A route to this machine itself (RTF_LOCAL, linux/ipv6_route.h).
 const LOCAL: u32 = 0x8000_0000;
 

@@ -68,6 +68,8 @@ pub(super) fn compare(runtime: &Path, look: Look) -> Result<Option<usize>, Damag
         Err(error) => return Err(damage(Path::new(LIST), error.into(), 0)),
     };
     let entries: Option<Vec<_>> = list.lines().map(Entry::read).collect();
+    // One without entries is what is left of a list that was not written to its end.
+    let entries = entries.filter(|entries| !entries.is_empty());
     let entries = entries.ok_or_else(|| damage(Path::new(LIST), Harm::List, 0))?;
     let mut harmed =
         entries.iter().filter_map(|entry| Some((entry.path, entry.compare(runtime, look).err()?)));
@@ -132,7 +134,9 @@ mod tests {
         assert!(said(Look::Bytes).contains("b holds other bytes"), "{}", said(Look::Bytes));
         write("a film", "");
         assert!(said(Look::Bytes).contains("0 bytes instead of 4 (and 1 more)"), "{}", said(Look::Bytes));
-        write(LIST, "nonsense\n");
-        assert!(said(Look::Sizes).contains("no such list"), "{}", said(Look::Sizes));
+        for text in ["nonsense\n", ""] {
+            write(LIST, text);
+            assert!(said(Look::Sizes).contains("no such list"), "{}", said(Look::Sizes));
+        }
     }
 }

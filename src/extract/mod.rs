@@ -50,7 +50,8 @@ use script::Scripts;
 pub use settings::{AllowedSites, GenericSettings, Settings};
 pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
-/// A wait for Python's lock after which nobody expects it any more: only a new process helps.
+/// A wait for Python's lock after which nobody expects it any more: only a new process helps. At least twice
+/// [`Settings::max_hold`], after which what holds it is broken off.
 const HOPELESS: Duration = Duration::from_secs(60);
 
 /// Versions of what answers, from Python.
@@ -95,6 +96,8 @@ struct Inner<S> {
     pool: Pool,
     quarantine: Option<Quarantine>,
     pulse: Arc<Pulse>,
+    /// [`HOPELESS`], or more.
+    hopeless: Duration,
     cache: Cache<S>,
     flights: Flights<S>,
     seal: Seal<S>,
@@ -127,6 +130,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             (settings.python_config(false, Some(guard), runtime.as_ref()), runtime.clone().map(run_script))
         })?;
         let versions = read_report(&report)?;
+        Limit::ALL.iter().for_each(|limit| metrics.may_exceed(limit.as_str()));
         let pulse = Pulse::start(move || interpreter.touch())
             .map_err(|error| PythonError::Start(format!("no thread: {error}")))?;
         let pulse = Arc::new(pulse);
@@ -152,6 +156,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
             pool,
             quarantine,
             pulse,
+            hopeless: HOPELESS.max(2 * settings.max_hold),
             cache: Cache::new(&settings.cache),
             flights: Flights::default(),
             seal,
@@ -289,7 +294,7 @@ impl<S: Send + Sync + 'static> Extractor<S> {
     /// Whether it can be expected to come back by itself: Python is had now and then, and so is a worker. Does not ask
     /// Python.
     pub fn is_alive(&self) -> bool {
-        self.0.pulse.wait() < HOPELESS && !self.0.pool.is_lost()
+        self.0.pulse.wait() < self.0.hopeless && !self.0.pool.is_lost()
     }
 
     /// Versions of CPython and yt-dlp.

@@ -26,7 +26,8 @@ pub struct Broken;
 
 enum State {
     Reading(Part, Box<Progress>),
-    Reopening(BoxFuture<'static, (Box<Progress>, Option<Part>)>),
+    /// Whether for a break, or because a response came to its proper end.
+    Reopening(bool, BoxFuture<'static, (Box<Progress>, Option<Part>)>),
     Ended,
     /// The error has been given.
     Broken,
@@ -44,7 +45,7 @@ pub struct StreamBody {
     room: usize,
     /// Pieces below this size are copied, so that they don't keep a whole read buffer alive.
     small: usize,
-    /// How often the upstream broke.
+    /// How often it went on after a break.
     resumes: u32,
     guard: StreamGuard,
     _permit: OwnedSemaphorePermit,
@@ -75,7 +76,7 @@ impl StreamBody {
         }
     }
 
-    /// How often the upstream has broken so far.
+    /// How often it has gone on after its upstream broke.
     pub fn resumes(&self) -> u32 {
         self.resumes
     }
@@ -104,11 +105,8 @@ impl StreamBody {
             // Its connection is of no more use, and could stand in the way of the next.
             drop(part);
             self.silence.end();
-            if broken {
-                self.resumes += 1;
-                self.guard.resumed();
-            }
-            self.state = State::Reopening(Box::pin(progress.reopen(broken).instrument(self.span.clone())));
+            let reopening = progress.reopen(broken).instrument(self.span.clone());
+            self.state = State::Reopening(broken, Box::pin(reopening));
         }
     }
 
@@ -157,8 +155,12 @@ impl Body for StreamBody {
                         }
                     }
                 }
-                State::Reopening(reopening) => match ready!(reopening.as_mut().poll(cx)) {
+                State::Reopening(broken, reopening) => match ready!(reopening.as_mut().poll(cx)) {
                     (progress, Some(part)) => {
+                        if *broken {
+                            this.resumes += 1;
+                            this.guard.resumed();
+                        }
                         this.left = progress.left();
                         this.state = State::Reading(part, progress);
                     }

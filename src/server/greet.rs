@@ -45,6 +45,8 @@ pub(super) async fn greet(
         }
     };
     let known = tokio::select! {
+        // Who is known has begun to speak, maybe with a request, which is not to be lost to a drain that begins just then.
+        biased;
         known = known => known,
         // No request has come, so none is lost.
         () = watcher.begin() => return,

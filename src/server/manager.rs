@@ -5,10 +5,12 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
+use tokio::sync::oneshot;
 
 /// How often the status is told, where no watchdog asks for more.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
@@ -71,14 +73,20 @@ async fn hurried(telling: impl Future<Output = ()>) {
     let _ = tokio::time::timeout(PATIENCE, telling).await;
 }
 
-/// Waits until there is room for it, on a thread that nobody else waits for: who listens may be slow.
+/// Waits until it is told, on a thread of its own: who listens may be slow, and tokio's threads for what blocks may all
+/// wait for names that are looked up, which must not keep the watchdog from being told.
 async fn tell(news: Option<NotifyState<'static>>, status: String) {
-    let telling = move || {
+    let (told, telling) = oneshot::channel::<()>();
+    let tell = move || {
         let states = news.into_iter().chain([NotifyState::Status(&status)]).collect::<Vec<_>>();
         if let Err(error) = sd_notify::notify(&states) {
             tracing::debug!(%error, "the service manager was not told");
         }
+        drop(told);
     };
-    // It has nothing to say to us.
-    let _ = tokio::task::spawn_blocking(telling).await;
+    if let Err(error) = thread::Builder::new().name("manager".into()).spawn(tell) {
+        tracing::debug!(%error, "no thread to tell the service manager by");
+    }
+    // Its end is all that it says, and that comes in any case.
+    let _ = telling.await;
 }

@@ -49,6 +49,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const MIN_BUFFER: usize = 24 << 10;
 /// Pause after an accept that failed for want of files or memory: trying again at once would only spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// Connections that a listener accepts in a row before others (listeners, the service manager's watchdog) have their
+/// turn: all are of one task, whose share of the runtime a flood at one listener would use up.
+const ACCEPT_BATCH: u32 = 32;
 
 /// How often the loop of a listener comes round where nobody comes, so that it can be told from one that hangs.
 const BEAT: Duration = Duration::from_secs(2);
@@ -160,7 +163,13 @@ impl Hall {
     }
 
     async fn accept(&self, listener: &TcpListener, beat: &AtomicU64) -> Infallible {
+        let mut in_a_row = 0;
         loop {
+            if in_a_row == ACCEPT_BATCH {
+                in_a_row = 0;
+                tokio::task::yield_now().await;
+            }
+            in_a_row += 1;
             let accepted = tokio::time::timeout(BEAT, listener.accept()).await;
             beat.store(self.now(), Ordering::Relaxed);
             match accepted {

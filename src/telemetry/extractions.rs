@@ -29,7 +29,7 @@ struct Exceeded {
 }
 
 /// Upper bounds of the buckets of waits and extractions, in seconds. `YTDLP_TIMEOUT` is 30 s, unless it is set.
-const BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+const BUCKETS: [f64; 13] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0];
 
 /// Most extractors that are told apart: each takes a histogram for each of its outcomes, and yt-dlp has 1,800.
 const MAX_EXTRACTORS: usize = 100;
@@ -133,6 +133,11 @@ impl Metrics {
     /// Counts a look at what is known of a page.
     pub fn cache_looked_up(&self, lookup: CacheLookup) {
         self.extractions.lookups.get_or_create(&lookup.label()).inc();
+    }
+
+    /// Shows a limit before anything ends at it: a rate has to begin somewhere.
+    pub fn may_exceed(&self, limit: &'static str) {
+        self.extractions.limits_exceeded.get_or_create(&Exceeded { limit }).inc_by(0);
     }
 
     /// Counts an extraction that ended at a limit.

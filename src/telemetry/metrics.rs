@@ -97,6 +97,11 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
+    /// Shows a reason before anybody is refused for it: a rate has to begin somewhere.
+    pub fn may_refuse(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc_by(0);
+    }
+
     /// Counts a request of a client that may not.
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();

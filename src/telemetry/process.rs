@@ -1,11 +1,13 @@
 //! What the kernel says of this process, by the names that Prometheus's own clients use.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -17,6 +19,7 @@ pub(super) struct Process {
     open_fds: Gauge,
     max_fds: Gauge,
     threads: Gauge,
+    /// 0: unknown.
     start: Seconds,
 }
 
@@ -28,7 +31,10 @@ impl Process {
         registry.register("process_open_fds", "Open file descriptors", self.open_fds.clone());
         registry.register("process_max_fds", "Most open file descriptors", self.max_fds.clone());
         registry.register("process_threads", "Threads", self.threads.clone());
-        registry.register("process_start_time_seconds", "Start, from the Unix epoch on", self.start.clone());
+        if self.start.get() > 0.0 {
+            let start = self.start.clone();
+            registry.register("process_start_time_seconds", "Start, from the Unix epoch on", start);
+        }
     }
 
     /// Sets them all; what can't be read stays as it was.
@@ -45,8 +51,11 @@ impl Process {
             self.cpu.inner().store(stat.cpu_seconds().to_bits(), Ordering::Relaxed);
             set(&self.virtual_memory, Some(stat.virtual_bytes));
             set(&self.threads, Some(stat.threads));
-            if let Some(boot) = boot_time() {
-                self.start.set(boot + stat.start_seconds());
+            // Once, for it would come out a little different each time, which looks like another process.
+            if self.start.get() == 0.0
+                && let Some(start) = stat.start()
+            {
+                self.start.set(start);
             }
         }
     }
@@ -56,7 +65,7 @@ impl Process {
 struct Stat {
     cpu_ticks: u64,
     threads: u64,
-    /// After the machine's start.
+    /// After the machine's start, its sleep included.
     start_ticks: u64,
     virtual_bytes: u64,
 }
@@ -79,19 +88,18 @@ impl Stat {
         seconds(self.cpu_ticks)
     }
 
-    fn start_seconds(&self) -> f64 {
-        seconds(self.start_ticks)
+    /// When the process started, in seconds from the Unix epoch on. Not by `/proc/stat`, which systemd's
+    /// `ProcSubset=pid` takes away.
+    fn start(&self) -> Option<f64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+        let boot = clock_gettime(ClockId::Boottime);
+        let uptime = boot.tv_sec as f64 + boot.tv_nsec as f64 / 1e9;
+        Some(now - (uptime - seconds(self.start_ticks)))
     }
 }
 
 fn seconds(ticks: u64) -> f64 {
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
-}
-
-/// When the machine started, in seconds from the Unix epoch on.
-fn boot_time() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/stat").ok()?;
-    text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
 /// Resident memory of this process in bytes (proc(5), `status`, `VmRSS`).
@@ -116,8 +124,8 @@ mod tests {
         assert!(open_files().is_some_and(|files| files > 2));
         let stat = Stat::read().unwrap();
         assert!(stat.threads >= 1 && stat.virtual_bytes > 1 << 20);
-        let started = boot_time().unwrap() + stat.start_seconds();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let started = stat.start().unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         assert!((0.0..86_400.0).contains(&(now.as_secs_f64() + 1.0 - started)), "{started}");
     }
 }

@@ -43,7 +43,8 @@ impl Streams {
         registry.register("streams_begun", "Streams that had a first byte to send", self.begun.clone());
         registry.register("streams_ended", "Streams that had begun, by how they ended", self.ended.clone());
         registry.register("stream_bytes", "Bytes of streams that went to clients", self.bytes.clone());
-        registry.register("stream_resumes", "Upstreams that broke in mid-stream", self.resumes.clone());
+        let resumes = self.resumes.clone();
+        registry.register("stream_resumes", "Times that a stream went on after its upstream broke", resumes);
         registry.register(
             "link_renewals",
             "Pages extracted again for a stream whose link was stale, by what came of it",
@@ -77,7 +78,7 @@ impl StreamGuard {
         self.0.streams.bytes.inc_by(bytes);
     }
 
-    /// Counts an upstream that broke while the client was reading.
+    /// Counts a stream that goes on after its upstream broke.
     pub fn resumed(&self) {
         self.0.streams.resumes.inc();
     }

@@ -114,6 +114,8 @@ pub fn try_state(folder: &Path) -> Result<StateKey, KeyError> {
         let _ = std::fs::remove_file(&draft);
         written?;
     } else {
+        // Above a relative one there is nothing by name.
+        let folder = std::path::absolute(folder)?;
         let above = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
         let enter = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(above, enter).map_err(io::Error::from)?;
