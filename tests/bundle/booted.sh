@@ -35,7 +35,10 @@ say state "$(find /var/lib/private/sluice -name '*key*' | wc -l)"
 say exposure "$(systemd-analyze security sluice.service | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')"
 
 # Somebody asks all the while that it restarts.
-while [ ! -e stop ]; do status /health || echo refused; done > asked 2>&1 &
+while [ ! -e stop ]; do
+    got=$(status /health)
+    echo "${got:-none}"
+done > asked 2>&1 &
 asking=$!
 systemctl restart sluice.service
 say restart "$?"
@@ -43,21 +46,43 @@ touch stop
 wait "$asking"
 say asked "$(sort -u asked | tr '\n' ' ')"
 
+# Who stops the socket alone has it back by a restart of the service: systemd holds it, so a client has the service started.
+systemctl stop sluice.socket
+say closed "$(systemctl is-active sluice.socket sluice.service | tr '\n' ' ')"
+systemctl restart sluice.service
+say reopened "$? $(systemctl is-active sluice.socket) $(status /health)"
+systemctl stop sluice.service
+say woken "$(systemctl is-active sluice.socket) $(status /health) $(systemctl is-active sluice.service)"
+
 bundle/install > installed.again 2>&1
 say again "$?"
 # Another version, back to the first, and a setting that is wrong.
-cp -al bundle newer
-rm newer/VERSION
-echo 9.0.0 > newer/VERSION
-(cd newer && rm SHA256SUMS && find . -type f -printf '%P\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS)
+other() {
+    cp -al bundle "$1"
+    rm "$1"/{VERSION,SHA256SUMS}
+    echo "$2" > "$1/VERSION"
+    (cd "$1" && find . -type f -printf '%P\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS)
+}
+other newer 9.0.0
 newer/install > upgraded 2>&1
 say upgrade "$? $(readlink /opt/sluice/current) $(systemctl is-active sluice.service)"
 /opt/sluice/current/install --rollback > back 2>&1
 say rollback "$? $(readlink /opt/sluice/previous) $(systemctl is-active sluice.service)"
 echo MAX_WORKERS=none >> /etc/sluice/sluice.env
-bundle/install > refused 2>&1
-say refused "$? $(grep -c 'journalctl -u sluice' refused)"
+other newest 10.0.0
+newest/install > refused 2>&1
+say refused "$? $(grep -c 'journalctl -u sluice' refused) $(readlink /opt/sluice/current)"
 say tries "$(journalctl --no-pager -u sluice | grep -c 'MAX_WORKERS (environment)')"
+# One client, which has it tried until that is enough.
+status /health
+until systemctl --quiet is-failed sluice.socket; do sleep 0.1; done
+say enough "$(systemctl show --property=Result --value sluice.socket) $(systemctl is-active sluice.service)"
+sed -i '$d' /etc/sluice/sluice.env
+# Not before the limit of starts has passed.
+sleep 11
+newer/install > mended 2>&1
+say mended "$? $(systemctl is-active sluice.socket sluice.service | tr '\n' ' ')$(status /health)"
+say before "$([ "$(readlink /opt/sluice/previous)" = "$(cat bundle/VERSION)" ] && echo started)"
 
 bundle/install --uninstall > removed 2>&1
 say uninstall "$?"
