@@ -81,7 +81,7 @@ def _wrong(told: dict[str, str]) -> list[str]:
         "restart": "0",
         "closed": "inactive active",
         "reopened": "0 active 200",
-        "woken": "active 200 active",
+        "woken": "active 200",
         "again": "0",
         "upgrade": "0 9.0.0 active",
         "rollback": "0 9.0.0 active",
