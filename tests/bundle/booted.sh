@@ -54,6 +54,16 @@ say reopened "$? $(systemctl is-active sluice.socket) $(status /health)"
 systemctl stop sluice.service
 say woken "$(systemctl is-active sluice.socket) $(status /health)"
 
+# A stream of half an hour would be waited for; a second signal breaks it off, and the service stays down.
+exec 4<> /dev/tcp/127.0.0.1/3021
+printf 'GET /stream?url=https://drip.example.net/slowly HTTP/1.0\r\nHost: localhost\r\n\r\n' >&4
+read -r _ code _ <&4
+systemctl stop --no-block sluice.socket sluice.service
+systemctl kill --kill-whom=main sluice
+cat <&4 > /dev/null
+systemctl stop sluice.socket sluice.service
+say broken "$code $(journalctl --no-pager -u sluice | grep -c 'a second signal') $(systemctl is-active sluice.socket)"
+
 bundle/install > installed.again 2>&1
 say again "$?"
 # Another version, back to the first, and a setting that is wrong.

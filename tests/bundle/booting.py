@@ -82,6 +82,7 @@ def _wrong(told: dict[str, str]) -> list[str]:
         "closed": "inactive active",
         "reopened": "0 active 200",
         "woken": "active 200",
+        "broken": "200 1 inactive",
         "again": "0",
         "upgrade": "0 9.0.0 active",
         "rollback": "0 9.0.0 active",
