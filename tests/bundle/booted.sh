@@ -35,7 +35,10 @@ say state "$(find /var/lib/private/sluice -name '*key*' | wc -l)"
 say exposure "$(systemd-analyze security sluice.service | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')"
 
 # Somebody asks all the while that it restarts.
-while [ ! -e stop ]; do status /health || echo refused; done > asked 2>&1 &
+while [ ! -e stop ]; do
+    got=$(status /health)
+    echo "${got:-none}"
+done > asked 2>&1 &
 asking=$!
 systemctl restart sluice.service
 say restart "$?"
@@ -43,21 +46,51 @@ touch stop
 wait "$asking"
 say asked "$(sort -u asked | tr '\n' ' ')"
 
+# Who stops the socket alone has it back by a restart of the service, and it is systemd's: a client has the service started.
+systemctl stop sluice.socket
+say closed "$(systemctl is-active sluice.socket sluice.service | tr '\n' ' ')"
+systemctl restart sluice.service
+say reopened "$? $(systemctl is-active sluice.socket) $(status /health)"
+systemctl stop sluice.service
+say woken "$(systemctl is-active sluice.socket) $(status /health)"
+
+# A stream of half an hour would be waited for; a second signal breaks it off, and the service stays down.
+exec 4<> /dev/tcp/127.0.0.1/3021
+printf 'GET /stream?url=https://drip.example.net/slowly HTTP/1.0\r\nHost: localhost\r\n\r\n' >&4
+read -r _ code _ <&4
+systemctl stop --no-block sluice.socket sluice.service
+systemctl kill --kill-whom=main sluice
+cat <&4 > /dev/null
+systemctl stop sluice.socket sluice.service
+say broken "$code $(journalctl --no-pager -u sluice | grep -c 'a second signal') $(systemctl is-active sluice.socket)"
+
 bundle/install > installed.again 2>&1
 say again "$?"
 # Another version, back to the first, and a setting that is wrong.
-cp -al bundle newer
-rm newer/VERSION
-echo 9.0.0 > newer/VERSION
-(cd newer && rm SHA256SUMS && find . -type f -printf '%P\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS)
+other() {
+    cp -al bundle "$1"
+    rm "$1"/{VERSION,SHA256SUMS}
+    echo "$2" > "$1/VERSION"
+    (cd "$1" && find . -type f -printf '%P\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS)
+}
+other newer 9.0.0
 newer/install > upgraded 2>&1
 say upgrade "$? $(readlink /opt/sluice/current) $(systemctl is-active sluice.service)"
 /opt/sluice/current/install --rollback > back 2>&1
 say rollback "$? $(readlink /opt/sluice/previous) $(systemctl is-active sluice.service)"
 echo MAX_WORKERS=none >> /etc/sluice/sluice.env
-bundle/install > refused 2>&1
-say refused "$? $(grep -c 'journalctl -u sluice' refused)"
+other newest 10.0.0
+newest/install > refused 2>&1
+say refused "$? $(grep -c 'journalctl -u sluice' refused) $(readlink /opt/sluice/current)"
 say tries "$(journalctl --no-pager -u sluice | grep -c 'MAX_WORKERS (environment)')"
+# One client, which has it tried until that is enough.
+status /health
+until systemctl --quiet is-failed sluice.socket; do sleep 0.1; done
+say enough "$(systemctl show --property=Result --value sluice.socket) $(systemctl is-active sluice.service)"
+sed -i '$d' /etc/sluice/sluice.env
+newer/install > mended 2>&1
+say mended "$? $(systemctl is-active sluice.socket sluice.service | tr '\n' ' ')$(status /health)"
+say before "$([ "$(readlink /opt/sluice/previous)" = "$(cat bundle/VERSION)" ] && echo started)"
 
 bundle/install --uninstall > removed 2>&1
 say uninstall "$?"

@@ -79,15 +79,22 @@ def _wrong(told: dict[str, str]) -> list[str]:
         "key": "0",
         "state": "0",
         "restart": "0",
+        "closed": "inactive active",
+        "reopened": "0 active 200",
+        "woken": "active 200",
+        "broken": "200 1 inactive",
         "again": "0",
         "upgrade": "0 9.0.0 active",
         "rollback": "0 9.0.0 active",
         "tries": "1",
+        "enough": "service-start-limit-hit failed",
+        "mended": "0 active active 200",
+        "before": "started",
         "uninstall": "0",
         "left": "0",
         # Nobody is refused while it restarts, for systemd holds the socket; and a start that fails is known to have.
         "asked": "200",
-        "refused": "1 1",
+        "refused": "1 1 10.0.0",
     }
     return [
         f"{name}: {told.get(name)}, not {value}" for name, value in fine.items() if told.get(name, "").strip() != value
