@@ -161,8 +161,8 @@ fn a_machine_without_any_of_the_addresses_fails() {
         let states: Vec<_> = named(&report, "port").into_iter().map(|check| said(check).0).collect();
         (states.join(" "), code)
     };
-    assert_eq!(states("192.0.2.1,127.0.0.1"), ("warn ok".to_owned(), Some(0)));
-    assert_eq!(states("192.0.2.1,192.0.2.2"), ("fail fail".to_owned(), Some(1)));
+    assert_eq!(states("198.51.100.1,127.0.0.1"), ("warn ok".to_owned(), Some(0)));
+    assert_eq!(states("198.51.100.1,203.0.113.1"), ("fail fail".to_owned(), Some(1)));
 }
 
 #[test]

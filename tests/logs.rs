@@ -12,8 +12,8 @@ use std::process::Command;
 fn line_of(world: &World, id: &str) -> String {
     world.wait_until(|| {
         let log = world.server.log();
-        let lines: Vec<_> =
-            log.iter().filter(|line| line.contains(id) && line.contains("answered")).collect();
+        let ends = |line: &&String| line.contains(": answered ") || line.contains("\"message\":\"answered\"");
+        let lines: Vec<_> = log.iter().filter(|line| line.contains(id)).filter(ends).collect();
         match lines[..] {
             [line] => Ok(line.clone()),
             _ => Err(lines.len()),
