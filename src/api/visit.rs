@@ -101,7 +101,7 @@ impl Visit {
         self.facts().bytes = bytes;
     }
 
-    /// A stream has given its client so many bytes, over so many breaks of the upstream.
+    /// A stream has given its client so many bytes, and has gone on after so many breaks.
     pub(super) fn streamed(&self, bytes: u64, resumes: u32) {
         let mut facts = self.facts();
         (facts.bytes, facts.resumes) = (bytes, resumes);
