@@ -44,6 +44,7 @@ mod silence;
 mod smuggling;
 mod stage_checks;
 mod stage_entities;
+mod stage_packages;
 mod stage_server;
 mod stream;
 mod support;
