@@ -40,6 +40,7 @@ mod proxies;
 mod quarantine;
 mod ranges;
 mod resume;
+mod segments;
 mod silence;
 mod smuggling;
 mod stage_checks;

@@ -50,7 +50,7 @@ pub(super) fn shoot(folder: &Path, name: &str, scene: &Scene) {
     let sound = format!("sine=f={pitch}:r=48000:d={}", f64::from(*seconds) - 0.1);
     let mut arguments = vec!["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound];
     arguments.extend(["-c:v", "libx264", "-preset", "ultrafast", "-x264-params", &keys]);
-    arguments.extend(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k"]);
+    arguments.extend(["-pix_fmt", "yuv420p", "-c:a", "aac", "-aac_pns", "0", "-b:a", "64k"]);
     arguments.extend(EXACT);
     arguments.push(name);
     ffmpeg(folder, &arguments);

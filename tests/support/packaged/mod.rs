@@ -1,6 +1,7 @@
 //! Films in pieces, as packagers make them: cut by ffmpeg, once per test process, and what a client must get of each.
 
 mod ffmpeg;
+mod heavy;
 mod probe;
 mod recipes;
 mod written;

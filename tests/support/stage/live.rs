@@ -1,8 +1,9 @@
 //! A live broadcast: a playlist whose window moves by events, and segments that are gone once it has passed.
 
 use super::media::Media;
-use super::{Reply, Stage};
+use super::{Fault, Reply, Stage};
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -34,6 +35,7 @@ struct Script {
     ends: bool,
     /// Every window that was shown: the first segment and the one past the last.
     shown: Vec<(usize, usize)>,
+    playlist_faults: VecDeque<Option<Fault>>,
 }
 
 impl Live {
@@ -43,11 +45,23 @@ impl Live {
     /// Puts a broadcast of these segments at `https://HOST/live/index.m3u8`. They have to be of a second each.
     pub fn install(stage: &Stage, host: &str, segments: impl IntoIterator<Item = Bytes>) -> Live {
         let segments = segments.into_iter().map(|bytes| Arc::new(segment(bytes, |reply| reply))).collect();
-        let script = Script { segments, made: BEGUN, ahead: None, ends: true, shown: Vec::new() };
+        let script = Script {
+            segments,
+            made: BEGUN,
+            ahead: None,
+            ends: true,
+            shown: Vec::new(),
+            playlist_faults: VecDeque::new(),
+        };
         let live = Live { script: Arc::new(Mutex::new(script)) };
-        let own = live.script.clone();
-        stage.play_below(host, "/live/", move |path| own.lock().unwrap().answer(&path["/live/".len()..]));
+        live.also_in(stage, host, "/live/");
         live
+    }
+
+    /// Shows it in another folder of the host, too.
+    pub fn also_in(&self, stage: &Stage, host: &str, folder: &'static str) {
+        let script = self.script.clone();
+        stage.play_below(host, folder, move |path| script.lock().unwrap().answer(&path[folder.len()..]));
     }
 
     /// From now on there are `ahead` segments after the newest that was asked for, until all are made.
@@ -61,9 +75,22 @@ impl Live {
         script.made = made.min(script.segments.len());
     }
 
-    /// Never tells that the broadcast is over.
+    /// Does not tell that the broadcast is over, not even with its last segment.
     pub fn endless(&self) {
         self.script.lock().unwrap().ends = false;
+    }
+
+    /// The broadcast is over: no segment comes after those that there are.
+    pub fn end(&self) {
+        let mut script = self.script.lock().unwrap();
+        let made = script.made;
+        script.segments.truncate(made);
+        script.ends = true;
+    }
+
+    /// Lets the playlist go wrong once per entry, one entry per request (`None`: that one is played well).
+    pub fn playlist_faults(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.script.lock().unwrap().playlist_faults.extend(faults);
     }
 
     /// Serves a segment anew, but for what `change` makes of it.
@@ -73,6 +100,11 @@ impl Live {
         let media = script.segments[index].media.clone();
         let whole = media.bytes(0..media.len());
         script.segments[index] = Arc::new(segment(whole.into(), change));
+    }
+
+    /// How often the playlist was asked for.
+    pub fn playlists(&self) -> usize {
+        self.script.lock().unwrap().shown.len()
     }
 
     /// Windows that differed from the one before, as they were shown.
@@ -114,6 +146,7 @@ impl Script {
             text.push_str("#EXT-X-ENDLIST\n");
         }
         Reply::text("application/vnd.apple.mpegurl", text)
+            .faults([self.playlist_faults.pop_front().flatten()])
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! The stage runs on threads of its own and its methods block, so tests can be plain functions and can share one.
 
+pub mod broadcasters;
 mod ca;
 mod live;
 mod media;
