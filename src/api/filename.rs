@@ -88,6 +88,15 @@ pub(super) fn renamed(filename: &str, part: Option<Part<'_>>, template: &Templat
     from_template(&subject, template).unwrap_or_else(|| filename.to_owned())
 }
 
+/// A name with the first of these extensions, unless it has one of them.
+pub(super) fn with_extension(filename: &str, fitting: &[&str]) -> String {
+    let (stem, ext) = filename.rsplit_once('.').unwrap_or((filename, ""));
+    match fitting.first() {
+        Some(usual) if !fitting.iter().any(|fit| ext.eq_ignore_ascii_case(fit)) => format!("{stem}.{usual}"),
+        _ => filename.to_owned(),
+    }
+}
+
 /// None where the template comes to nothing.
 fn from_template(subject: &Subject<'_>, template: &Template) -> Option<String> {
     subject.with_stem(&template.render(subject))

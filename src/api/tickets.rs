@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::filename::{Part, Subject, Template, name};
 use super::{Api, ApiError, filename};
-use crate::extract::{Extracted, Extraction, PageUrl, Seal};
+use crate::extract::{By, Extracted, Extraction, PageUrl, Seal};
 use crate::ticket::{Item, Link, Sealer, Ticket};
 
 /// A link, and the token in it.
@@ -85,9 +85,11 @@ pub(super) fn ticket(
     item: Item,
     template: Option<&Template>,
 ) -> Option<Ticket> {
-    let link = extraction.link(&item)?.clone();
-    let filename = named(extraction, &item, &link, template);
-    Some(Ticket { page: page.as_str().to_owned(), item, filename, link: Some(link) })
+    let (link, by, _) = extraction.source(&item)?;
+    let filename = named(extraction, &item, link, template);
+    // A list of segments is had again from the page: it would not fit, and may be another by then.
+    let link = (by == By::File).then(|| link.clone());
+    Some(Ticket { page: page.as_str().to_owned(), item, filename, link })
 }
 
 /// The file name of an item of an extraction.

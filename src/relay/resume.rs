@@ -1,5 +1,6 @@
 //! Going on at the exact byte after an upstream broke, and being sure that it is the same file.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -21,7 +22,7 @@ const KEPT: usize = 4096;
 
 /// Why a try did not give the bytes that follow.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     /// It may be over soon.
     #[error("{0}")]
     Passing(RelayError),
@@ -40,6 +41,21 @@ enum Failure {
     /// The CDN sends nothing but the whole, and that is too much to skip.
     #[error("the site's server does not serve ranges")]
     NoRanges,
+}
+
+impl Failure {
+    /// Whether the same may do in a while.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Passing(_))
+    }
+
+    /// What to say where nothing was sent yet.
+    pub(super) fn into_error(self) -> RelayError {
+        match self {
+            Self::Passing(error) | Self::Stale(error) | Self::Final(error) => error,
+            Self::Changed | Self::Untagged | Self::NoRanges => RelayError::WrongPart,
+        }
+    }
 }
 
 impl From<RelayError> for Failure {
@@ -102,6 +118,8 @@ pub(super) struct Progress {
     renewed: bool,
     /// Whether the CDN leaves the tag out where it sends a part.
     untagged: bool,
+    /// Whether nobody has been told anything of the file yet, so that it may still be any.
+    unseen: bool,
     silence: Duration,
 }
 
@@ -114,7 +132,7 @@ impl Progress {
         end: Option<u64>,
         silence: Duration,
     ) -> Self {
-        let as_asked = source.origin.link.chunk.is_some();
+        let as_asked = source.link.chunk.is_some();
         Self {
             source,
             entity,
@@ -125,15 +143,30 @@ impl Progress {
             as_asked,
             renewed: false,
             untagged: false,
+            unseen: false,
             silence,
         }
     }
 
+    /// A file, or a range of it, of which nothing is known and nothing was asked for yet. It opens with
+    /// [`Progress::reopen`].
+    pub(super) fn unopened(source: Source, range: Option<&Range<u64>>, silence: Duration) -> Self {
+        let (next, end) = range.map_or((0, None), |range| (range.start, Some(range.end)));
+        let progress = Self::new(source, Entity::default(), next, end, silence);
+        Self { as_asked: true, unseen: true, ..progress }
+    }
+
     /// The client gets these bytes.
     pub(super) fn advance(&mut self, data: &Bytes) {
+        self.unseen = false;
         self.next += data.len() as u64;
         self.tail.push(data);
         self.tries = 0;
+    }
+
+    /// Whether a part that has ended was the last.
+    pub(super) fn is_complete(&self, part: &Part) -> bool {
+        self.left().map_or_else(|| part.is_open_ended(), |left| left == 0)
     }
 
     /// Bytes to come, where that is known.
@@ -145,23 +178,24 @@ impl Progress {
         self.next
     }
 
-    /// Asks for what follows, `broken` or because a response came to its proper end before the file did. None
+    /// Asks for what follows, `broken` or because a response came to its proper end before the file did. An error
     /// where it can't be had, or can't be trusted.
-    pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Option<Part>) {
+    pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Result<Part, RelayError>) {
         // A server that sends less than it is asked for, again and again, is not to be asked without a pause.
         let mut is_try = broken || !self.as_asked;
+        let mut last = RelayError::Broken;
         loop {
             if is_try {
                 let Some(longest) = PAUSES.get(self.tries) else {
                     tracing::info!(offset = self.next, "the upstream stays broken");
-                    return (self, None);
+                    return (self, Err(last));
                 };
                 self.tries += 1;
                 sleep(Duration::from_millis(fastrand::u64(longest / 2..=*longest))).await;
             }
             is_try = true;
             let failure = match self.attempt().await {
-                Ok(part) => return (self, Some(part)),
+                Ok(part) => return (self, Ok(part)),
                 Err(failure) => failure,
             };
             let hope = match &failure {
@@ -183,8 +217,9 @@ impl Progress {
                 Failure::Final(_) | Failure::Changed | Failure::NoRanges => false,
             };
             tracing::info!(offset = self.next, tries = self.tries, %failure, "can't go on yet");
+            last = failure.into_error();
             if !hope {
-                return (self, None);
+                return (self, Err(last));
             }
         }
     }
@@ -195,9 +230,13 @@ impl Progress {
         let overlap = if vouched { 0 } else { self.tail.len() };
         let from = self.next - overlap;
         let range = self.source.window(from, self.end, overlap);
-        let ask = Ask { range: Some(range), if_range: validator };
+        // A range that is all of it would be one more thing for a server to get wrong.
+        let part = (!self.unseen || from > 0 || self.end.is_some()).then_some(range);
+        let ask = Ask { range: part, if_range: validator };
         let reply = self.source.fetch(&ask).await?;
-        if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply {
+        if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply
+            && !self.unseen
+        {
             if self.entity.contradicts(entity, self.renewed) {
                 return Err(Failure::Changed);
             }
@@ -230,7 +269,10 @@ impl Progress {
             }
         };
         // Now that it is known to be the same file, what it says of itself holds for the next time.
-        self.entity.total = self.entity.total.or(entity.total);
+        match self.unseen {
+            true => self.entity = entity.clone(),
+            false => self.entity.total = self.entity.total.or(entity.total),
+        }
         self.end = self.end.or(self.entity.total);
         Ok(part)
     }

@@ -16,6 +16,7 @@ use super::cookies;
 use super::entity::Entity;
 use super::range::{ByteRange, ContentRange};
 use crate::egress::{Client, EgressError, ResponseBody};
+use crate::playlist::PlaylistError;
 use crate::ticket::Link;
 
 /// Most redirects that are followed.
@@ -86,6 +87,30 @@ pub enum RelayError {
     /// As many streams are open as may be.
     #[error("as many streams are open as this server allows")]
     Full,
+    /// The list of segments can't be read, or not be followed.
+    #[error(transparent)]
+    Playlist(#[from] PlaylistError),
+    /// A variant of a master playlist is one again (RFC 8216 §4.3.4.2).
+    #[error("the playlist leads to playlists that lead on and on")]
+    Nested,
+    /// A playlist, or what else is read whole, has more bytes than these.
+    #[error("a file that has to be read whole is longer than {0} bytes")]
+    TooLong(usize),
+    /// A key has not the length of one.
+    #[error("the site's server sent no key of 16 bytes")]
+    Key,
+    /// What was decrypted does not end as it should.
+    #[error("what the site's server sent can't be decrypted")]
+    Cipher,
+    /// A live list has gone on without this stream.
+    #[error("the broadcast has gone on without this stream")]
+    Behind,
+    /// A live list does not grow.
+    #[error("the broadcast does not go on")]
+    NoNews,
+    /// There is not a single segment.
+    #[error("the site lists no segments")]
+    NoSegments,
 }
 
 /// What is asked of the CDN.
@@ -110,10 +135,15 @@ pub(super) enum Reply {
 
 /// Asks for a link's bytes. Gives up after [`DEADLINE`].
 pub(super) async fn fetch(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+    fetch_from(client, link, ask).await.map(|(_, reply)| reply)
+}
+
+/// The same, with the address that answered.
+pub(super) async fn fetch_from(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
     tokio::time::timeout(DEADLINE, follow(client, link, ask)).await.map_err(|_| EgressError::Timeout)?
 }
 
-async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
     let mut url = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
     let first_origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {
@@ -121,7 +151,8 @@ async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayE
         let response = client.send(&link.route, &request(link, &url, same_origin, ask)?).await?;
         // Not a redirect, although of its class (RFC 9110 §15.4): nobody asked whether anything was modified.
         if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
-            return check(response, &url, ask);
+            let reply = check(response, &url, ask)?;
+            return Ok((url, reply));
         }
         url = redirect(&url, response.headers()).ok_or(RelayError::BadLink)?;
         response.into_body().discard().await;
