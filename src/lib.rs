@@ -19,6 +19,7 @@ pub mod config;
 pub mod confine;
 pub mod egress;
 pub mod extract;
+pub mod playlist;
 pub mod relay;
 pub mod server;
 mod silence;
