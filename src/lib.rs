@@ -14,6 +14,7 @@
 
 pub mod admission;
 pub mod api;
+pub mod captions;
 pub mod check;
 pub mod config;
 pub mod confine;
