@@ -6,9 +6,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::timeout;
 
+use super::Api;
 use super::content::content;
 use super::error::{ApiError, Code};
-use super::Api;
 use crate::extract::{Asker, By, Extraction, Format, PageUrl};
 use crate::relay::Origin;
 use crate::ticket::Item;
@@ -63,7 +63,9 @@ impl Api {
         };
         let fit = self.within(page, extraction, most).await;
         if fit.is_empty() {
-            return Err(ApiError::not_there(format!("no format of this page is known to have at most {most} bytes")));
+            return Err(ApiError::not_there(format!(
+                "no format of this page is known to have at most {most} bytes"
+            )));
         }
         // Without a selector, what plays everywhere is chosen among them.
         Ok(self.extractor.select(&fit, wish.selector.as_deref().unwrap_or_default(), asker).await?)
@@ -72,7 +74,8 @@ impl Api {
     /// The formats that have at most so many bytes, as far as that can be known.
     async fn within<'a>(&self, page: &PageUrl, extraction: &'a Extraction, most: u64) -> Vec<&'a Format> {
         let streamable = extraction.formats.iter().filter(|format| format.delivery.by.is_some());
-        let is_asked = |format: &Format| format.info.filesize.is_none() && format.delivery.by == Some(By::File);
+        let is_asked =
+            |format: &Format| format.info.filesize.is_none() && format.delivery.by == Some(By::File);
         let mut asked = 0;
         let sizes = streamable.map(|format| {
             let ask = is_asked(format) && asked < MAX_ASKED;

@@ -47,7 +47,7 @@ impl Api {
             None => self.admitted(&request, visit)?,
         };
         // Before there is work for what will not be served.
-        let pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
+        let mut pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
         let (origin, name) = match token {
             Some(token) => self.behind_token(&token, template, (visit, &caller)).await?,
             None => self.behind_page(&request, template, (visit, &caller)).await?,
@@ -95,7 +95,8 @@ impl Api {
         let asker = Asker(self.admission.number(caller));
         let found = self.extractor.extract(&ask, false, asker).await?;
         let extraction = &found.extracted.extraction;
-        let content = content(extraction, &item).ok_or_else(|| ApiError::not_there("the page has it no more"))?;
+        let content =
+            content(extraction, &item).ok_or_else(|| ApiError::not_there("the page has it no more"))?;
         let filename = match of_page {
             Some(template) => tickets::named(extraction, &item, content.link(), Some(template)),
             None => filename,
@@ -123,10 +124,13 @@ impl Api {
         }
         let asker = Asker(self.admission.number(caller));
         let chosen = self.chosen(&ask.page, extraction, &wish, asker).await?;
-        let format_id = chosen.into_iter().next().ok_or_else(|| ApiError::not_there("no format was chosen"))?;
+        let format_id =
+            chosen.into_iter().next().ok_or_else(|| ApiError::not_there("no format was chosen"))?;
         let item = Item::Format(format_id.clone());
         let Some(content) = content(extraction, &item) else {
-            return Err(ApiError::not_there(format!("format {format_id} is of a kind that can't be streamed")));
+            return Err(ApiError::not_there(format!(
+                "format {format_id} is of a kind that can't be streamed"
+            )));
         };
         let name = tickets::named(extraction, &item, content.link(), template);
         Ok((Origin { page: ask.page.as_str().to_owned(), item, content }, name))

@@ -1,6 +1,8 @@
 //! Subtitles in the form that is asked for. They are small, and read whole.
 
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Method, Response};
 
 use super::body::{self, Body};
@@ -17,26 +19,11 @@ pub(super) struct Conversion {
     to: Form,
 }
 
-fn form(ext: &str) -> Option<Form> {
-    match ext {
-        "vtt" => Some(Form::Vtt),
-        "srt" => Some(Form::Srt),
-        _ => None,
-    }
-}
-
-fn ext(form: Form) -> &'static str {
-    match form {
-        Form::Vtt => "vtt",
-        Form::Srt => "srt",
-    }
-}
-
 impl Conversion {
     /// What has to be done to send an item as `wanted`; nothing where its bytes are what is wanted.
     pub(super) fn of(origin: &Origin, wanted: Option<&str>) -> Result<Option<Self>, ApiError> {
         let from = match &origin.item {
-            Item::Subtitle { ext, .. } => form(ext),
+            Item::Subtitle { ext, .. } => Form::of(ext),
             _ => None,
         };
         let Some(wanted) = wanted else {
@@ -44,9 +31,10 @@ impl Conversion {
             let from = from.filter(|_| matches!(origin.content, Content::Segments(_)));
             return Ok(from.map(|from| Self { from, to: from }));
         };
-        let to = form(wanted).ok_or_else(|| ApiError::new(Code::BadRequest, "`as` is `vtt` or `srt`"))?;
-        let from = from
-            .ok_or_else(|| ApiError::new(Code::BadRequest, "`as` is for subtitles, and of those for vtt and srt"))?;
+        let to = Form::of(wanted).ok_or_else(|| ApiError::new(Code::BadRequest, "`as` is `vtt` or `srt`"))?;
+        let from = from.ok_or_else(|| {
+            ApiError::new(Code::BadRequest, "`as` is for subtitles, and of those for vtt and srt")
+        })?;
         Ok(Some(Self { from, to }))
     }
 }
@@ -65,7 +53,7 @@ impl Api {
         let texts: Vec<_> = texts.iter().map(AsRef::as_ref).collect();
         let text = captions::convert(&texts, conversion.from, conversion.to)
             .map_err(|error| ApiError::new(Code::UpstreamError, error.to_string()))?;
-        let name = filename::with_extension(name, &[ext(conversion.to)]);
+        let name = filename::with_extension(name, &[conversion.to.ext()]);
         let length = text.len() as u64;
         let is_head = method == Method::HEAD;
         let mut response = Response::new(if is_head { body::empty() } else { body::full(text) });

@@ -79,7 +79,7 @@ impl Listed {
     pub(super) async fn segment(&mut self, number: u64) -> Result<Option<Segment>, RelayError> {
         let since = Instant::now();
         loop {
-            if number < self.media.segments.first() && !self.media.segments.is_empty() {
+            if number < self.media.segments.first() {
                 return Err(RelayError::Behind);
             }
             if let Some(segment) = self.media.segments.get(number) {
@@ -249,11 +249,7 @@ async fn read_media(means: &Means, link: &mut Link, extras: &Arc<Extras>) -> Res
     }
 }
 
-async fn read_playlist(
-    means: &Means,
-    link: &mut Link,
-    extras: &Arc<Extras>,
-) -> Result<Playlist, RelayError> {
+async fn read_playlist(means: &Means, link: &mut Link, extras: &Arc<Extras>) -> Result<Playlist, RelayError> {
     let (base, text) = load(means, link, means.limits.bytes).await?;
     parsed(text, base, extras, means).await
 }

@@ -23,7 +23,9 @@ pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<(Url
             Ok(loaded) => return Ok(loaded),
             Err(error) => Failure::from(error),
         };
-        let (true, Some(pause)) = (failure.may_pass(), pauses.next()) else { return Err(failure.into_error()) };
+        let (true, Some(pause)) = (failure.may_pass(), pauses.next()) else {
+            return Err(failure.into_error());
+        };
         tracing::info!(%failure, "a list or key is asked for again");
         sleep(Duration::from_millis(fastrand::u64(pause / 2..=*pause))).await;
     }

@@ -38,10 +38,6 @@ impl Relay {
     }
 
     pub(super) fn means(&self) -> Means {
-        Means {
-            client: self.client.clone(),
-            limits: self.settings.playlists,
-            silence: self.settings.idle,
-        }
+        Means { client: self.client.clone(), limits: self.settings.playlists, silence: self.settings.idle }
     }
 }

@@ -82,8 +82,6 @@ pub(super) enum Heal {
     ByPage(Page),
     /// The list, of one of its segments.
     ByList(ByList),
-    /// Nobody.
-    Nowhere,
 }
 
 /// A link that bytes are had by, and who knows a new one.
@@ -119,7 +117,6 @@ impl Source {
                 Err(renewal) => Err(renewal),
             },
             Heal::ByList(list) => list.renew(refused).await,
-            Heal::Nowhere => Err(Renewal::Failed),
         };
         match renewed {
             Ok(link) => {

@@ -82,10 +82,9 @@ impl StreamBody {
         guard: StreamGuard,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        Self {
-            left: progress.left(),
-            ..Self::reading(part, Box::new(progress), settings, guard, permit)
-        }
+        let mut body = Self::reading(part, Box::new(progress), settings, guard, permit);
+        body.left = body.known_left();
+        body
     }
 
     /// Segments: `stretch` is the first of them, and `feed` gives the others.
@@ -96,11 +95,9 @@ impl StreamBody {
         guard: StreamGuard,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let segments = Segments { ahead: Ahead::Idle(feed), lock };
-        Self {
-            segments: Some(Box::new(segments)),
-            ..Self::reading(part, progress, settings, guard, permit)
-        }
+        let mut body = Self::reading(part, progress, settings, guard, permit);
+        body.segments = Some(Box::new(Segments { ahead: Ahead::Idle(feed), lock }));
+        body
     }
 
     fn reading(
@@ -137,6 +134,14 @@ impl StreamBody {
         self.budget.is_above(self.room)
     }
 
+    /// Bytes to come; of segments, nobody knows.
+    fn known_left(&self) -> Option<u64> {
+        match (&self.state, &self.segments) {
+            (State::Reading(_, progress), None) => progress.left(),
+            _ => None,
+        }
+    }
+
     /// Waits for the first bytes, which still come first.
     pub(super) async fn look(&mut self) -> Result<&[u8], Broken> {
         let frame = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await.transpose()?;
@@ -148,9 +153,7 @@ impl StreamBody {
     fn deliver(&mut self, data: Bytes) -> Option<Frame<Bytes>> {
         if let State::Reading(_, progress) = &mut self.state {
             progress.advance(&data);
-            if self.segments.is_none() {
-                self.left = progress.left();
-            }
+            self.left = self.known_left();
         }
         let data = match self.segments.as_mut().and_then(|segments| segments.lock.as_mut()) {
             Some(lock) => lock.push(data),
@@ -266,10 +269,8 @@ impl Body for StreamBody {
                             this.resumes += 1;
                             this.guard.resumed();
                         }
-                        if this.segments.is_none() {
-                            this.left = progress.left();
-                        }
                         this.state = State::Reading(part, progress);
+                        this.left = this.known_left();
                     }
                     (_, Err(error)) => return Poll::Ready(Some(Err(this.break_off(&error)))),
                 },

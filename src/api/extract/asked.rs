@@ -4,9 +4,9 @@ use http::Request;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::api::choice::Wish;
 use crate::api::error::{ApiError, Code};
 use crate::api::filename::Template;
-use crate::api::choice::Wish;
 use crate::api::request::{number, parameter};
 use crate::extract::{Ask, PageUrl};
 
