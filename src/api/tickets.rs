@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::filename::{Part, Subject, Template, name};
 use super::{Api, ApiError, filename};
-use crate::extract::{By, Extracted, Extraction, PageUrl, Seal};
+use crate::extract::{By, Extracted, Extraction, Format, PageUrl, Seal};
 use crate::ticket::{Item, Link, Sealer, Ticket};
 
 /// A link, and the token in it.
@@ -102,6 +102,12 @@ pub(super) fn named(
     let page = &extraction.metadata;
     let subject = match item {
         Item::Format(id) => match extraction.format(id) {
+            Some(format) if is_sound_in_segments(format) => {
+                return filename::with_extension(
+                    &name(&Subject::format(page, &format.info), template),
+                    &["m4a"],
+                );
+            }
             Some(format) => Subject::format(page, &format.info),
             None => Subject::other(page, None, ""),
         },
@@ -111,6 +117,11 @@ pub(super) fn named(
         Item::Subtitle { ext, .. } => Subject::other(page, part(item), ext),
     };
     name(&subject, template)
+}
+
+/// Whether yt-dlp calls a format `mp4`, which it would make of the segments, although they hold sound alone.
+fn is_sound_in_segments(Format { info, delivery, .. }: &Format) -> bool {
+    delivery.by != Some(By::File) && !info.has_picture() && info.ext.as_deref() == Some("mp4")
 }
 
 /// The name that a literal template gives to an item that has one already.

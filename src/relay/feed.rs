@@ -8,11 +8,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
+use super::error::RelayError;
 use super::listed::{Listed, Place, Shared, is_same_map, source};
 use super::load::read_into;
 use super::part::Part;
 use super::resume::Progress;
-use super::upstream::RelayError;
 use crate::playlist::{Decryptor, Key, Map, Segment};
 
 /// A segment, or what comes before segments, once its head has come.

@@ -8,9 +8,9 @@ use tokio::time::sleep_until;
 use url::Url;
 
 use super::content::{Content, List, Listing};
+use super::error::RelayError;
 use super::load::load;
 use super::source::{Heal, Page, Renewal, Source, is_stale};
-use super::upstream::RelayError;
 use crate::egress::Client;
 use crate::playlist::{Extras, Key, KeyFrom, Limits, Map, Media, Playlist, Segment, best};
 use crate::ticket::Link;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
+use super::error::RelayError;
+use super::failure::Failure;
 use super::listed::Means;
 use super::part::Part;
-use super::resume::Failure;
-use super::upstream::{Ask, RelayError, Reply, fetch_from};
+use super::upstream::{Ask, Reply, fetch_from};
 use crate::ticket::Link;
 
 /// Longest pauses before each further try, in milliseconds.

@@ -9,6 +9,8 @@ mod container;
 mod content;
 mod cookies;
 mod entity;
+mod error;
+mod failure;
 mod feed;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -38,10 +40,10 @@ use crate::telemetry::Metrics;
 pub use container::Container;
 pub use content::{Content, List, Listing};
 pub use entity::Entity;
+pub use error::RelayError;
 pub use open::{Opened, Sent, Wanted};
 pub use source::{Origin, Renew};
 pub use stream::{Broken, StreamBody};
-pub use upstream::RelayError;
 
 /// Most bytes that are read and thrown away to get at those that are wanted, where the CDN serves no ranges.
 const MAX_SKIP: u64 = 1 << 20;

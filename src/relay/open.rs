@@ -7,13 +7,14 @@ use http::HeaderMap;
 
 use super::container::Container;
 use super::entity::{Conditions, Entity, Verdict};
+use super::error::RelayError;
 use super::part::Part;
 use super::range::ByteRange;
 use super::reach::{Pass, Reached};
 use super::resume::Progress;
 use super::source::{Origin, Source};
 use super::stream::StreamBody;
-use super::upstream::{Ask, RelayError, Reply};
+use super::upstream::{Ask, Reply};
 use super::{MAX_SKIP, Relay};
 use crate::egress::ResponseBody;
 

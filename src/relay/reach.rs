@@ -6,9 +6,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Relay;
 use super::content::{Content, Listing};
+use super::error::RelayError;
 use super::listed::Means;
 use super::source::{Heal, Origin, Page, Source};
-use super::upstream::RelayError;
 use crate::telemetry::StreamGuard;
 
 /// A place among the streams.

@@ -4,6 +4,7 @@ use super::Relay;
 use super::container::Container;
 use super::content::Listing;
 use super::entity::{Entity, Verdict};
+use super::error::RelayError;
 use super::feed::{Feed, Stretch};
 use super::listed::Listed;
 use super::open::{Opened, Sent, Wanted, look};
@@ -11,7 +12,6 @@ use super::reach::{Pass, Reached};
 use super::resume::Progress;
 use super::source::{Origin, Page};
 use super::stream::StreamBody;
-use super::upstream::RelayError;
 
 impl Relay {
     /// Neither length nor validators are known of segments, and so there are no ranges.
@@ -33,7 +33,13 @@ impl Relay {
         let first = feed.next().await?.ok_or(RelayError::NoSegments)?;
         let mut body = StreamBody::of_segments(first, feed, &self.settings, guard, permit);
         let container = Container::of(body.look().await.map_err(|_| RelayError::Broken)?);
-        let body = (!wanted.head).then_some(body);
+        let body = match wanted.head {
+            true => {
+                body.leave();
+                None
+            }
+            false => Some(body),
+        };
         Ok(Opened { sent: Sent::Whole, entity, body, container })
     }
 

@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 
 use super::content::Content;
+use super::error::RelayError;
 use super::listed::ByList;
 use super::range::ByteRange;
-use super::upstream::{self, Ask, RelayError, Reply};
+use super::upstream::{self, Ask, Reply};
 use crate::egress::Client;
 use crate::telemetry::Metrics;
 use crate::ticket::{Item, Link};

@@ -15,10 +15,10 @@ use tracing::Instrument;
 
 use super::Settings;
 use super::budget::Budget;
+use super::error::RelayError;
 use super::feed::{Ahead, Feed, Stretch};
 use super::part::Part;
 use super::resume::Progress;
-use super::upstream::RelayError;
 use crate::playlist::Decryptor;
 use crate::silence::Silence;
 use crate::telemetry::StreamGuard;
@@ -140,6 +140,11 @@ impl StreamBody {
             (State::Reading(_, progress), None) => progress.left(),
             _ => None,
         }
+    }
+
+    /// Ends it where its head was all that was wanted.
+    pub(super) fn leave(mut self) {
+        self.end("complete");
     }
 
     /// Waits for the first bytes, which still come first.
