@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
+use tracing::Instrument;
 
 use super::error::RelayError;
 use super::listed::{Listed, Place, Shared, is_same_map, source};
@@ -68,12 +69,15 @@ pub(super) struct Feed {
     /// What has come before the segments so far.
     map: Option<Arc<Map>>,
     silence: Duration,
+    /// The request's, for the log.
+    span: tracing::Span,
 }
 
 impl Feed {
     /// All segments of a list, or of a live one those from now on.
     pub(super) fn new(listed: Listed, silence: Duration) -> Self {
-        Self { next: listed.start(), listed: Arc::new(Mutex::new(listed)), map: None, silence }
+        let (next, span) = (listed.start(), tracing::Span::current());
+        Self { listed: Arc::new(Mutex::new(listed)), next, map: None, silence, span }
     }
 
     /// Opens what comes next; none after the last.
@@ -142,10 +146,12 @@ impl Ahead {
         loop {
             match std::mem::replace(self, Self::Taken) {
                 Self::Idle(mut feed) => {
-                    *self = Self::Opening(Box::pin(async move {
+                    let span = feed.span.clone();
+                    let opening = async move {
                         let opened = feed.next().await;
                         (feed, opened)
-                    }));
+                    };
+                    *self = Self::Opening(Box::pin(opening.instrument(span)));
                 }
                 Self::Opening(mut opening) => match opening.as_mut().poll(cx) {
                     Poll::Ready(opened) => *self = Self::Open(Box::new(opened)),
