@@ -125,3 +125,36 @@ fn no_default(extraction: &Extraction) -> ApiError {
         false => "this post holds photos and no sound; /extract lists the photos",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_page_says_of_a_size() {
+        let extraction: Extraction = serde_json::from_value(json!({
+            "kind": "video",
+            "duration": 10.0,
+            "formats": [
+                {"format_id": "said", "url": "https://a.example/", "by": "hls", "filesize": 7, "tbr": 800.0},
+                {"format_id": "guessed", "url": "https://a.example/", "by": "hls", "filesize_approx": 9},
+                {"format_id": "rated", "url": "https://a.example/", "by": "fragments", "tbr": 800.0},
+                {"format_id": "unknown", "url": "https://a.example/", "by": "hls"},
+                {"format_id": "file", "url": "https://a.example/", "by": "file", "filesize_approx": 9, "tbr": 1.0},
+            ],
+        }))
+        .unwrap();
+        let sizes = extraction.formats.iter().map(|format| known_size(&extraction, format));
+        // Of a file there is somebody to ask, so that nobody has to guess.
+        assert_eq!(sizes.collect::<Vec<_>>(), [Some(7), Some(9), Some(1_000_000), None, None]);
+    }
+
+    #[test]
+    fn a_wish_that_nothing_answers_is_refused() {
+        assert_eq!(Wish::new(None, Some(0)).unwrap_err().code, Code::BadRequest);
+        assert!(Wish::new(Some(String::new()), None).unwrap().is_nothing());
+        assert!(!Wish::new(None, Some(1)).unwrap().is_nothing());
+    }
+}

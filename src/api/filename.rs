@@ -135,6 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn an_extension_is_put_right() {
+        for (name, fitting, expected) in [
+            ("a.mp4", &["ts", "m2ts"][..], "a.ts"),
+            ("a.M2TS", &["ts", "m2ts"], "a.M2TS"),
+            ("a.b", &["ts"], "a.ts"),
+            ("a", &["ts"], "a.ts"),
+            ("a.mp4", &[], "a.mp4"),
+        ] {
+            assert_eq!(with_extension(name, fitting), expected);
+        }
+    }
+
+    #[test]
     fn names_are_safe_and_keep_their_id() {
         for (title, expected) in [
             ("A dance", "A dance [7301].mp4"),
