@@ -171,6 +171,7 @@ impl Reader<'_> {
         let idle = self.value("DOWNLOAD_TIMEOUT", values::seconds(1, 86_400));
         let stream_buffer = self.value("STREAM_BUFFER", values::number(16 << 10, 64 << 20));
         let token_ttl = self.value("TOKEN_TTL", values::seconds(1, 365 * 86_400));
+        let playlists = self.playlists();
         let cache = extract::CacheSettings {
             // A link that is handed out works for half of its time at least.
             ttl: self.value("CACHE_TTL", values::seconds(0, 86_400)).min(token_ttl / 2),
@@ -206,6 +207,7 @@ impl Reader<'_> {
                 origins: self.value("CORS_ORIGINS", values::origins),
                 closed: self.value("ENDPOINTS", admission::closed),
                 rendered_bytes: cache.bytes / 4,
+                subtitle_bytes: playlists.bytes,
             },
             extract: extract::Settings {
                 sites: entry.sites.as_ref().map(|sites| extract::AllowedSites {
@@ -229,6 +231,7 @@ impl Reader<'_> {
                 buffer: stream_buffer,
                 read: read_buffer,
                 max_streams: self.value("MAX_STREAMS", values::number(1, 1_000_000)),
+                playlists,
             },
             egress: egress::Settings {
                 exits,

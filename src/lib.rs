@@ -14,11 +14,13 @@
 
 pub mod admission;
 pub mod api;
+pub mod captions;
 pub mod check;
 pub mod config;
 pub mod confine;
 pub mod egress;
 pub mod extract;
+pub mod playlist;
 pub mod relay;
 pub mod server;
 mod silence;

@@ -185,6 +185,9 @@ fn renewed_by(extractor: &Arc<Extractor<Tokens>>) -> Renew {
     let extractor = Arc::clone(extractor);
     Arc::new(move |page, item| {
         let extractor = Arc::clone(&extractor);
-        Box::pin(async move { Ok(extractor.renew(&page, &item).await?) })
+        Box::pin(async move {
+            let extracted = extractor.renew(&page).await?;
+            Ok(api::content(&extracted.extraction, &item).ok_or("the page has it no more")?)
+        })
     })
 }

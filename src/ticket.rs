@@ -103,7 +103,17 @@ pub enum Item {
         language: String,
         /// File extension.
         ext: String,
+        /// Whether a machine wrote them.
+        #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
+        automatic: bool,
+        /// Which of several files that are alike in all of this, counted from 0.
+        #[serde(rename = "k", default, skip_serializing_if = "is_first")]
+        nth: u32,
     },
+}
+
+fn is_first(nth: &u32) -> bool {
+    *nth == 0
 }
 
 /// What a stream token stands for.
@@ -118,7 +128,8 @@ pub struct Ticket {
     /// File name for the client, not yet made safe for a header.
     #[serde(rename = "n")]
     pub filename: String,
-    /// Where the bytes are. Absent where it did not fit into the token: extract the page again.
+    /// Where the file is. Absent where it did not fit into the token, and where the item is made of segments, whose list
+    /// would not: extract the page again.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
 }

@@ -11,9 +11,10 @@ from yt_dlp.extractor.common import InfoExtractor, UnsupportedURLIE
 from yt_dlp.utils import UnsupportedError
 
 from sluice import extractors, handlers, javascript, sites
+from sluice.captions import keep_one_each
 from sluice.cookies import ReadOnlyJar
 from sluice.handoff import HandOff
-from sluice.limits import Limits, Meter
+from sluice.limits import Limits, Meter, files_of
 from sluice.log import Log
 from sluice.state import Keeper
 
@@ -157,8 +158,8 @@ class Ydl(YoutubeDL):
     def process_video_result(self, info_dict: dict[str, Any], download: bool = True) -> Any:
         """As yt-dlp's, which takes long to sort and complete what there is too much of."""
         self.meter.check_video(info_dict)
-        # Nobody is shown these.
-        info_dict.pop("automatic_captions", None)
+        left = self.meter.limits.subtitles - files_of(info_dict)
+        info_dict["automatic_captions"] = keep_one_each(info_dict.get("automatic_captions"), left)
         return super().process_video_result(info_dict, download)
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:

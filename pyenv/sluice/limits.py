@@ -121,11 +121,16 @@ class Meter:
         self.check("job_fragments", fragments)
         self.check("images", len(info.get("thumbnails") or ()))
         self.check("images", len((info.get("sluice") or {}).get("images") or ()))
-        self.check("subtitles", sum(len(files) for files in (info.get("subtitles") or {}).values()))
+        self.check("subtitles", files_of(info))
 
     def page(self) -> "Page":
         """Begin to count an answer."""
         return Page(self)
+
+
+def files_of(info: Mapping[str, Any]) -> int:
+    """Return how many files of subtitles an extractor found; of the automatic ones what is left of them is kept."""
+    return sum(len(files) for files in (info.get("subtitles") or {}).values())
 
 
 def _is_count(limit: object, number: object) -> bool:

@@ -4,25 +4,21 @@ yt-dlp's dicts hold lazy objects, cycles, NaN and whatever else an extractor put
 what is not listed here, or has another type, is absent. Absent means unknown; nothing is ever null.
 """
 
-import re
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sluice.choose import choose, is_unplayable
-from sluice.cookies import cookies_for
+from sluice.delivery import deliver
 from sluice.engine import Ydl
 from sluice.expiry import expiry
-from sluice.values import count, integer, number, text, texts, web_url
+from sluice.fragments import Packed
+from sluice.links import computed_headers, link
+from sluice.subtitles import subtitles
+from sluice.values import MAX_KEY, count, integer, number, text, texts, web_url
 
 Json = dict[str, Any]
 Convert = Callable[[Any], Any]
-
-_MAX_HEADERS = 32
-_MAX_KEY = 200  # characters of a format's id or a language: they go into tokens
-
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, section 5.1
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
 
 class NoFormatsError(Exception):
@@ -84,12 +80,16 @@ _FORMAT: Mapping[str, Convert] = {
 }
 
 
+# What yt-dlp makes of a playlist's URL where the extractor does not say more.
+_PLAYLIST_EXTS = (None, "m3u8", "unknown_video")
+
+
 def project(ydl: Ydl, info: Json) -> Json:
     """Return the `Extraction` of a processed info dict.
 
     A playlist has `entries`, those of them that have a page, and `playlist_count` where yt-dlp knows how many there are
     in all; anything else has `formats`, best first, of those with http and https URLs, and `default` when one of them
-    plays everywhere.
+    will do (choose.py). A format has `by` where it can be streamed (delivery.py).
     A photo post has `images`, and in `formats` its sound, if there is one.
     `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError and LimitError.
     """
@@ -109,13 +109,22 @@ def project(ydl: Ydl, info: Json) -> Json:
         result["thumbnail"] = thumbnail
     if isinstance(info.get("is_live"), bool):
         result["is_live"] = info["is_live"]
-    links = [*result.get("formats", ()), *result.get("images", ()), *([thumbnail] if thumbnail else ())]
-    links += result.get("avatars", {}).values()
-    links += [link for several in result.get("subtitles", {}).values() for link in several]
-    times = [found for link in links if (found := expiry(link["url"])) is not None]
+    times = [found for url in _addresses(result) if (found := expiry(url)) is not None]
     if times:
         result["expires_at"] = min(times)
     return result
+
+
+def _addresses(result: Json) -> Iterator[str]:
+    """Yield what a client of this page may make the server fetch; one of many fragments stands for all."""
+    links = [*result.get("formats", ()), *result.get("images", ()), *result.get("avatars", {}).values()]
+    links += [file for several in result.get("subtitles", {}).values() for file in several]
+    if "thumbnail" in result:
+        links.append(result["thumbnail"])
+    for made in links:
+        yield made["url"]
+        if "fragments" in made:
+            yield from Packed(**made["fragments"]).ends()
 
 
 def _add_post(ydl: Ydl, info: Json, result: Json) -> None:
@@ -124,15 +133,15 @@ def _add_post(ydl: Ydl, info: Json, result: Json) -> None:
     if not isinstance(post, dict):
         return
 
-    def link(url: str) -> Json:
-        return _link(ydl, url, _computed_headers(ydl, url, None, info))
+    def at(url: str) -> Json:
+        return link(ydl, url, computed_headers(ydl, url, None, info))
 
     images = [
-        {**link(url), **_fields(image, {"width": count, "height": count})}
+        {**at(url), **_fields(image, {"width": count, "height": count})}
         for image in (post.get("images") or ())
         if (url := web_url(image.get("url")))
     ]
-    avatars = {size: link(url) for size, given in (post.get("avatars") or {}).items() if (url := web_url(given))}
+    avatars = {size: at(url) for size, given in (post.get("avatars") or {}).items() if (url := web_url(given))}
     result.update({key: value for key, value in (("images", images), ("avatars", avatars)) if value})
     result.update(_fields(post, {"signature": text, "music_duration": count}))
 
@@ -143,13 +152,11 @@ def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
     free = [form for form in given if not form.get("has_drm")]
     if given and not free:
         raise NoFormatsError("This video is DRM protected")
-    # What is not on the web (rtmp, ftp) is never streamed.
-    free = [form for form in free if len(str(form.get("format_id"))) <= _MAX_KEY and web_url(form["url"])]
-    if not free and "images" not in result:
-        raise NoFormatsError("No video formats found")
-    family = str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin"))
     # yt-dlp sorts from worst to best.
-    formats = [_format(ydl, form, family) for form in reversed(free)]
+    kept = reversed([form for form in free if len(str(form.get("format_id"))) <= MAX_KEY])
+    formats = [made for form in kept if (made := _format(ydl, form, info)) is not None]
+    if not formats and "images" not in result:
+        raise NoFormatsError("No video formats found")
     result["formats"] = formats
     if "images" in result:
         result["kind"] = "photos"
@@ -161,46 +168,30 @@ def _add_media(ydl: Ydl, info: Json, result: Json) -> None:
     default = choose(formats)
     if default is not None:
         result["default"] = default
-    subtitles = _subtitles(ydl, info)
-    if subtitles:
-        result["subtitles"] = subtitles
+    files = subtitles(ydl, info)
+    if files:
+        result["subtitles"] = files
 
 
 def _fields(source: Mapping[str, Any], table: Mapping[str, Convert]) -> Json:
     return {key: value for key, convert in table.items() if (value := convert(source.get(key))) is not None}
 
 
-def _link(ydl: Ydl, url: str, headers: Mapping[str, Any] | None) -> Json:
-    link: Json = {"url": url, "http_headers": _headers(headers or {}), "cookies": cookies_for(ydl.cookiejar, url)}
-    # Before it is written: one cookie may be that of a thousand links.
-    ydl.meter.add(
-        "result_bytes",
-        len(url) + sum(map(len, link["http_headers"].values())) + sum(len(item["value"]) for item in link["cookies"]),
-    )
-    return link
-
-
-def _headers(headers: Mapping[Any, Any]) -> dict[str, str]:
-    """Keep what can be sent. Cookies are apart, because they belong to hosts and these go with any redirect."""
-    return {
-        name: value
-        for name, value in list(headers.items())[:_MAX_HEADERS]
-        if isinstance(name, str)
-        and isinstance(value, str)
-        and name.lower() not in ("cookie", "ytdl-request-proxy")
-        and _HEADER_NAME.fullmatch(name)
-        and _HEADER_VALUE.fullmatch(value)
-    }
-
-
-def _format(ydl: Ydl, form: Json, family: bool) -> Json:
-    url = str(form["url"]).encode("utf-8", "replace").decode()
-    result = _link(ydl, url, form.get("http_headers"))
+def _format(ydl: Ydl, form: Json, info: Json) -> Json | None:
+    """Return a format; None for one that is not on the web (rtmp, ftp). Without `by` it is there to be seen only."""
+    how = deliver(ydl.meter, ChainMap(form, info))
+    url = how.url if how else web_url(form["url"])
+    if url is None:
+        return None
+    result = link(ydl, url, form.get("http_headers"), how.addresses if how else ())
     about = _fields(form, _FORMAT)
     ydl.meter.add("result_bytes", sum(len(value) for value in about.values() if isinstance(value, str)))
     result.update(about)
-    result["single"] = form.get("protocol") in ("http", "https") and not form.get("fragments")
-    if family:
+    if how:
+        result.update({"by": how.by, **how.more})
+    if how and how.by == "hls" and result.get("ext") in _PLAYLIST_EXTS:
+        result["ext"] = "mp4"
+    if str(info.get("extractor_key") or "").startswith(("TikTok", "Douyin")):
         # yt_dlp/extractor/tiktok.py: 'watermarked', or 'Download video, watermarked' from the app's API.
         result["watermarked"] = "watermarked" in str(form.get("format_note") or "")
     if is_unplayable(form):
@@ -213,38 +204,12 @@ def _format(ydl: Ydl, form: Json, family: bool) -> Json:
     return result
 
 
-def _computed_headers(ydl: Ydl, url: str, own: Any, info: Json) -> Any:
-    # A map of its own in front, because yt-dlp writes into the first one.
-    return ydl._calc_headers(ChainMap({"url": url, "http_headers": own or info.get("http_headers") or {}}, info))
-
-
 def _thumbnail(ydl: Ydl, info: Json) -> Json | None:
     url = web_url(info.get("thumbnail"))
     if url is None:
         return None
     own = next((item.get("http_headers") for item in info.get("thumbnails") or () if item.get("url") == url), None)
-    return _link(ydl, url, _computed_headers(ydl, url, own, info))
-
-
-def _subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
-    """Return manual subtitles that are one file each; automatic ones are left out."""
-    result: dict[str, list[Json]] = {}
-    for language, several in (info.get("subtitles") or {}).items():
-        links = list(_subtitle_links(ydl, info, several))
-        key = text(language)
-        if links and key and len(key) <= _MAX_KEY:
-            result[key] = links
-    return result
-
-
-def _subtitle_links(ydl: Ydl, info: Json, several: Iterable[Json]) -> Iterable[Json]:
-    for item in several or ():
-        url = web_url(item.get("url"))
-        if url is None or item.get("protocol") not in (None, "http", "https") or item.get("fragments"):
-            continue
-        about = _fields(item, {"ext": text, "name": text})
-        if "ext" in about:
-            yield {**_link(ydl, url, _computed_headers(ydl, url, item.get("http_headers"), info)), **about}
+    return link(ydl, url, computed_headers(ydl, url, own, info))
 
 
 def _entry(entry: Mapping[str, Any]) -> Json:

@@ -19,7 +19,7 @@ _MAX_DEPTH = 10  # brackets within brackets
 _MAX_OPERATORS = 50  # of , and /
 # Each + multiplies the alternatives on its sides: with 50 operators shared among four sides, some 20,000 pairs.
 _MAX_JOINS = 3
-_HIDDEN = {"url", "http_headers", "cookies"}
+_HIDDEN = {"url", "http_headers", "cookies", "by", "hls", "fragments"}
 _ALL = re.compile(r"(?<![\w.-])all(?![\w.-])")
 
 
@@ -52,8 +52,11 @@ class Selector:
     def select(self, formats: list[Json], selector: str) -> list[str]:
         """Return the ids that `selector` picks from `formats` (as `project` made them, best first), at least one.
 
-        Raises BadSelectorError, or UnavailableError when nothing matches or what matches is not one file.
+        The empty selector picks the default of these (choose.py). Raises BadSelectorError, or UnavailableError when
+        nothing matches or what matches is a join of several.
         """
+        if not selector:
+            return [_default(formats)]
         _check(selector)
         try:
             evaluate = self._ydl.build_format_selector(selector)
@@ -104,8 +107,16 @@ def _check(selector: str) -> None:
         raise BadSelectorError('"mergeall" is not allowed here')
 
 
+def _default(formats: list[Json]) -> str:
+    chosen = choose(formats)
+    if chosen is None:
+        raise UnavailableError("No format of this page has picture and sound in one and can be streamed")
+    return chosen
+
+
 def _join_message(parts: list[Json], formats: list[Json]) -> str:
     names = " and ".join(str(part["format_id"]) for part in parts)
-    single = choose(formats)
-    best = f"the best single file is {single}" if single else "there is no single file with both"
+    chosen = choose(formats)
+    by = next((form["by"] for form in formats if form["format_id"] == chosen), None)
+    best = f"the best single {'file' if by == 'file' else 'format'} is {chosen}" if chosen else "no format has both"
     return f"The selector needs a join of {names}, which is not supported; {best}"

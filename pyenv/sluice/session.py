@@ -88,7 +88,7 @@ class Session:
             extractors.index().find("https://www.tiktok.com/")
             ydl.get_info_extractor("TikTok")
             project(ydl, ydl.process_ie_result(_sample(), download=False))
-            self.select('[{"format_id": "a", "ext": "mp4", "url": "", "single": true}]', "b[height<=?720]/w")
+            self.select('[{"format_id": "a", "ext": "mp4", "url": "", "by": "file"}]', "b[height<=?720]/w")
         except Exception:  # noqa: S110  only a saving; the first job would show what is wrong
             pass
         _freeze()

@@ -3,8 +3,9 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+MAX_KEY = 200  # characters of a format's id or a language: they go into tokens
 MAX_TEXT = 20_000  # characters of a description; other texts are shorter
-_MAX_URL = 16_384
+MAX_URL = 16_384  # characters
 _MAX_INTEGER = 2**53  # what every reader of JSON holds exactly
 
 
@@ -46,7 +47,7 @@ def texts(value: Any) -> list[str] | None:
 
 def web_url(value: Any) -> str | None:
     """Return an http or https URL with a host, or None."""
-    if not isinstance(value, str) or len(value) > _MAX_URL:
+    if not isinstance(value, str) or len(value) > MAX_URL:
         return None
     try:
         parts = urlsplit(value)

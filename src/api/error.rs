@@ -151,6 +151,11 @@ impl ApiError {
         Self::new(Code::RouteNotFound, "no such path; /openapi.json lists them")
     }
 
+    /// The page has nothing of the kind.
+    pub(super) fn not_there(detail: impl Into<String>) -> Self {
+        Self::new(Code::FormatUnavailable, detail)
+    }
+
     pub(super) fn missing(parameter: &str) -> Self {
         Self::new(Code::MissingParameter, format!("the parameter `{parameter}` is required"))
     }

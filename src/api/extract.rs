@@ -18,7 +18,7 @@ use super::tickets::{StreamLink, Tickets};
 use super::visit::Visit;
 use super::{Api, request};
 use crate::admission::Caller;
-use crate::extract::{Asker, Entry, Format, FormatInfo, Found, Kind, Metadata};
+use crate::extract::{Asker, By, Entry, Format, FormatInfo, Found, Kind, Metadata, Subtitle};
 use crate::ticket::Item;
 
 pub use asked::ExtractRequest;
@@ -37,6 +37,9 @@ pub enum Layout {
 struct FormatView<'a> {
     #[serde(flatten)]
     info: &'a FormatInfo,
+    /// Whether a stream of it says how long it is, and can be had in parts: segments do not.
+    length_known: bool,
+    ranges: bool,
     #[serde(flatten)]
     link: Option<StreamLink>,
 }
@@ -46,6 +49,8 @@ struct SubtitleView<'a> {
     ext: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    automatic: bool,
     #[serde(flatten)]
     link: StreamLink,
 }
@@ -121,13 +126,15 @@ impl Api {
         let template = asked.template()?;
         let (ask, fresh) = asked.ask(self.extractor.max_entries())?;
         let Found { extracted, cached } = self.found(visit, caller, &ask, fresh).await?;
-        let chosen = match asked.format.as_deref().filter(|selector| !selector.is_empty()) {
-            Some(_) if extracted.extraction.is_playlist() => return Err(no_file_but_entries()),
-            Some(selector) => {
+        let wish = asked.wish()?;
+        let extraction = &extracted.extraction;
+        let chosen = match wish.is_nothing() {
+            true => None,
+            false if extraction.is_playlist() => return Err(no_file_but_entries()),
+            false => {
                 let asker = Asker(self.admission.number(caller));
-                Some(self.extractor.select(&extracted.extraction, selector, asker).await?)
+                Some(self.chosen(&ask.page, extraction, &wish, asker).await?)
             }
-            None => None,
         };
         let tickets = Tickets {
             api: self,
@@ -189,7 +196,8 @@ fn view<'a>(
         .filter(wanted)
         .map(|format| {
             let link = tickets.link(Item::Format(format.info.format_id.clone()))?;
-            Ok(FormatView { info: &format.info, link })
+            let is_file = format.delivery.by == Some(By::File);
+            Ok(FormatView { info: &format.info, length_known: is_file, ranges: is_file, link })
         })
         .collect::<Result<Vec<_>, ApiError>>()?;
     if chosen.is_some() && formats.is_empty() {
@@ -225,10 +233,11 @@ fn subtitles<'a>(tickets: &Tickets<'a>) -> Result<BTreeMap<&'a str, Vec<Subtitle
     let mut views = BTreeMap::new();
     for (language, files) in &extraction.subtitles {
         let mut of_language = Vec::new();
-        for file in files {
-            let item = Item::Subtitle { language: language.clone(), ext: file.ext.clone() };
+        for (index, Subtitle { ext, name, automatic, .. }) in files.iter().enumerate() {
+            let Some(item) = extraction.subtitle_item(language, index) else { continue };
             if let Some(link) = tickets.link(item)? {
-                of_language.push(SubtitleView { ext: &file.ext, name: file.name.as_deref(), link });
+                let name = name.as_deref();
+                of_language.push(SubtitleView { ext, name, automatic: *automatic, link });
             }
         }
         views.insert(language.as_str(), of_language);

@@ -88,6 +88,15 @@ pub(super) fn renamed(filename: &str, part: Option<Part<'_>>, template: &Templat
     from_template(&subject, template).unwrap_or_else(|| filename.to_owned())
 }
 
+/// A name with the first of these extensions, unless it has one of them.
+pub(super) fn with_extension(filename: &str, fitting: &[&str]) -> String {
+    let (stem, ext) = filename.rsplit_once('.').unwrap_or((filename, ""));
+    match fitting.first() {
+        Some(usual) if !fitting.iter().any(|fit| ext.eq_ignore_ascii_case(fit)) => format!("{stem}.{usual}"),
+        _ => filename.to_owned(),
+    }
+}
+
 /// None where the template comes to nothing.
 fn from_template(subject: &Subject<'_>, template: &Template) -> Option<String> {
     subject.with_stem(&template.render(subject))
@@ -123,6 +132,19 @@ mod tests {
     fn templated(title: &str, template: &str) -> String {
         let template = Template::parse(template).unwrap();
         name(&Subject::other(&metadata(title), None, "mp4"), Some(&template))
+    }
+
+    #[test]
+    fn an_extension_is_put_right() {
+        for (name, fitting, expected) in [
+            ("a.mp4", &["ts", "m2ts"][..], "a.ts"),
+            ("a.M2TS", &["ts", "m2ts"], "a.M2TS"),
+            ("a.b", &["ts"], "a.ts"),
+            ("a", &["ts"], "a.ts"),
+            ("a.mp4", &[], "a.mp4"),
+        ] {
+            assert_eq!(with_extension(name, fitting), expected);
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The HTTP interface: one file per endpoint, one table of routes, one table of errors.
 
 mod body;
+mod choice;
 pub mod client;
+mod content;
 mod cors;
 pub mod error;
 mod extract;
@@ -14,6 +16,7 @@ mod rate;
 mod rendered;
 mod request;
 mod stream;
+mod subtitles;
 mod tickets;
 mod tiktok;
 mod visit;
@@ -35,6 +38,7 @@ use crate::telemetry::Metrics;
 use crate::ticket::Sealer;
 
 pub use body::Body;
+pub use content::content;
 pub use cors::Origins;
 use error::ApiError;
 pub use extract::{ExtractRequest, Layout};
@@ -58,6 +62,8 @@ pub struct Settings {
     pub closed: Vec<Door>,
     /// Most bytes of answers that are kept for those who ask for the same page.
     pub rendered_bytes: u64,
+    /// Longest subtitles that are put into another form, in bytes.
+    pub subtitle_bytes: usize,
 }
 
 /// What an operator may close.

@@ -2,6 +2,7 @@
 
 mod head;
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -20,12 +21,21 @@ pub(super) const MAX_BODY: usize = 64 << 10;
 const MAX_DISCARDED: usize = 4 << 20;
 /// Longest wait for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The first value of a query parameter; an empty one counts as absent.
 pub(super) fn parameter<B>(request: &Request<B>, name: &str) -> Option<String> {
     // Pair by pair, so that only the one that is asked for is decoded.
     let mut pairs = request.uri().query()?.split('&').filter(|pair| is_named(pair, name));
     let (_, value) = url::form_urlencoded::parse(pairs.next()?.as_bytes()).next()?;
     (!value.is_empty()).then(|| value.into_owned())
+}
+
+/// The same, as a number.
+pub(super) fn number<T: FromStr, B>(request: &Request<B>, name: &str) -> Result<Option<T>, ApiError> {
+    let parse = |text: String| {
+        text.parse().map_err(|_| ApiError::new(Code::BadRequest, format!("`{name}` is no number")))
+    };
+    parameter(request, name).map(parse).transpose()
 }
 
 /// Whether a pair of a query has that name, which is plain ASCII.

@@ -12,19 +12,22 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::{Frame, SizeHint};
 
 use super::body::{self, Body};
+use super::choice::Wish;
 use super::client::{ClientConnection, Outlet};
+use super::content::content;
 use super::error::{ApiError, Code};
 use super::extract::{is_set, no_file_but_entries, page};
 use super::filename::Template;
-use super::request::parameter;
+use super::request::{number, parameter};
+use super::subtitles::Conversion;
 use super::visit::Visit;
 use super::{Api, Door, filename, tickets};
 use crate::admission::{Caller, StreamPass};
-use crate::extract::{Ask, Asker, PageUrl};
-use crate::relay::{Broken, Opened, Origin, Sent, StreamBody, Wanted};
+use crate::extract::{Asker, PageUrl};
+use crate::relay::{Broken, Content, Opened, Origin, Sent, StreamBody, Wanted};
 use crate::ticket::{Item, Ticket};
 
-const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
+pub(super) const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
 
 impl Api {
     pub(super) async fn stream<B>(
@@ -44,24 +47,25 @@ impl Api {
             None => self.admitted(&request, visit)?,
         };
         // Before there is work for what will not be served.
-        let pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
+        let mut pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
         let (origin, name) = match token {
             Some(token) => self.behind_token(&token, template, (visit, &caller)).await?,
-            None => {
-                let url = parameter(&request, "url").ok_or_else(|| ApiError::missing("data"))?;
-                if self.settings.closed.contains(&Door::StreamUrl) {
-                    return Err(ApiError::new(Code::RouteNotFound, "no streams by page address here"));
-                }
-                let fresh = parameter(&request, "fresh").is_some_and(|text| is_set(&text));
-                let ask = self.extractor.whole(page(Some(&url))?);
-                let selector = parameter(&request, "format");
-                self.behind_page(&ask, fresh, selector, template, (visit, &caller)).await?
-            }
+            None => self.behind_page(&request, template, (visit, &caller)).await?,
         };
-        visit.leaves_by(origin.link.route.egress.as_ref());
+        visit.leaves_by(origin.content.link().route.egress.as_ref());
+        let inline = parameter(&request, "inline").is_some_and(|value| value == "1");
+        if let Some(conversion) = Conversion::of(&origin, parameter(&request, "as").as_deref())? {
+            let how = (request.method(), inline);
+            let (response, bytes) = self.subtitles(origin, &conversion, &name, how).await?;
+            pass.spend(bytes);
+            return Ok(response);
+        }
         let wanted = Wanted::of(request.method() == Method::HEAD, request.headers());
         let opened = self.relay.open(origin, &wanted).await?;
-        let inline = parameter(&request, "inline").is_some_and(|value| value == "1");
+        let name = match opened.container {
+            Some(container) => filename::with_extension(&name, container.extensions()),
+            None => name,
+        };
         Ok(respond(&request, opened, &name, inline, Passage { visit: visit.clone(), pass }))
     }
 
@@ -80,63 +84,57 @@ impl Api {
             Some(literal) => (tickets::renamed(&item, &filename, literal), None),
             None => (filename, None),
         };
-        if let (Some(link), None) = (link, of_page) {
-            return Ok((Origin { page, item, link }, filename));
+        if let (Some(link), None) = (&link, of_page) {
+            let content = Content::File(link.clone());
+            return Ok((Origin { page, item, content }, filename));
         }
-        // The link did not fit into the token, or the name asks for what only the page says: have it again.
+        // The link did not fit into the token, or there are many, or the name asks for what only the page says: have it again.
         let ask = self.extractor.whole(parsed);
         let allowance = self.admission.extraction(caller).map_err(|refusal| self.refused(visit, refusal))?;
         visit.allow(allowance);
         let asker = Asker(self.admission.number(caller));
         let found = self.extractor.extract(&ask, false, asker).await?;
         let extraction = &found.extracted.extraction;
-        let link = extraction.link(&item).cloned().ok_or_else(|| not_there("the page has it no more"))?;
+        let content =
+            content(extraction, &item).ok_or_else(|| ApiError::not_there("the page has it no more"))?;
         let filename = match of_page {
-            Some(template) => tickets::named(extraction, &item, &link, Some(template)),
+            Some(template) => tickets::named(extraction, &item, content.link(), Some(template)),
             None => filename,
         };
-        Ok((Origin { page, item, link }, filename))
+        Ok((Origin { page, item, content }, filename))
     }
 
-    async fn behind_page(
+    async fn behind_page<B>(
         &self,
-        ask: &Ask,
-        fresh: bool,
-        selector: Option<String>,
+        request: &Request<B>,
         template: Option<&Template>,
         (visit, caller): (&Visit, &Caller),
     ) -> Result<(Origin, String), ApiError> {
-        let found = self.found(visit, caller, ask, fresh).await?;
+        let url = parameter(request, "url").ok_or_else(|| ApiError::missing("data"))?;
+        if self.settings.closed.contains(&Door::StreamUrl) {
+            return Err(ApiError::new(Code::RouteNotFound, "no streams by page address here"));
+        }
+        let fresh = parameter(request, "fresh").is_some_and(|text| is_set(&text));
+        let wish = Wish::new(parameter(request, "format"), number(request, "max_bytes")?)?;
+        let ask = self.extractor.whole(page(Some(&url))?);
+        let found = self.found(visit, caller, &ask, fresh).await?;
         let extraction = &found.extracted.extraction;
         if extraction.is_playlist() {
             return Err(no_file_but_entries());
         }
-        let format_id = match selector {
-            Some(selector) => {
-                let asker = Asker(self.admission.number(caller));
-                self.extractor.select(extraction, &selector, asker).await?.into_iter().next()
-            }
-            None => extraction.default.clone(),
+        let asker = Asker(self.admission.number(caller));
+        let chosen = self.chosen(&ask.page, extraction, &wish, asker).await?;
+        let format_id =
+            chosen.into_iter().next().ok_or_else(|| ApiError::not_there("no format was chosen"))?;
+        let item = Item::Format(format_id.clone());
+        let Some(content) = content(extraction, &item) else {
+            return Err(ApiError::not_there(format!(
+                "format {format_id} is of a kind that can't be streamed"
+            )));
         };
-        let format_id = format_id.ok_or_else(|| {
-            not_there(match extraction.images.is_empty() {
-                true => "the page has no single file that can be streamed",
-                false => "this post holds photos and no sound; /extract lists the photos",
-            })
-        })?;
-        match tickets::ticket(&ask.page, extraction, Item::Format(format_id.clone()), template) {
-            Some(Ticket { page, item, filename, link: Some(link) }) => {
-                Ok((Origin { page, item, link }, filename))
-            }
-            _ => Err(not_there(format!(
-                "format {format_id} is not a single file, so it can't be streamed yet"
-            ))),
-        }
+        let name = tickets::named(extraction, &item, content.link(), template);
+        Ok((Origin { page: ask.page.as_str().to_owned(), item, content }, name))
     }
-}
-
-fn not_there(detail: impl Into<String>) -> ApiError {
-    ApiError::new(Code::FormatUnavailable, detail)
 }
 
 fn respond<B>(

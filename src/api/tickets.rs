@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::filename::{Part, Subject, Template, name};
 use super::{Api, ApiError, filename};
-use crate::extract::{Extracted, Extraction, PageUrl, Seal};
+use crate::extract::{By, Extracted, Extraction, Format, PageUrl, Seal};
 use crate::ticket::{Item, Link, Sealer, Ticket};
 
 /// A link, and the token in it.
@@ -85,9 +85,11 @@ pub(super) fn ticket(
     item: Item,
     template: Option<&Template>,
 ) -> Option<Ticket> {
-    let link = extraction.link(&item)?.clone();
-    let filename = named(extraction, &item, &link, template);
-    Some(Ticket { page: page.as_str().to_owned(), item, filename, link: Some(link) })
+    let (link, by, _) = extraction.source(&item)?;
+    let filename = named(extraction, &item, link, template);
+    // A list of segments is had again from the page: it would not fit, and may be another by then.
+    let link = (by == By::File).then(|| link.clone());
+    Some(Ticket { page: page.as_str().to_owned(), item, filename, link })
 }
 
 /// The file name of an item of an extraction.
@@ -100,6 +102,12 @@ pub(super) fn named(
     let page = &extraction.metadata;
     let subject = match item {
         Item::Format(id) => match extraction.format(id) {
+            Some(format) if is_sound_in_segments(format) => {
+                return filename::with_extension(
+                    &name(&Subject::format(page, &format.info), template),
+                    &["m4a"],
+                );
+            }
             Some(format) => Subject::format(page, &format.info),
             None => Subject::other(page, None, ""),
         },
@@ -109,6 +117,11 @@ pub(super) fn named(
         Item::Subtitle { ext, .. } => Subject::other(page, part(item), ext),
     };
     name(&subject, template)
+}
+
+/// Whether yt-dlp calls a format `mp4`, which it would make of the segments, although they hold sound alone.
+fn is_sound_in_segments(Format { info, delivery, .. }: &Format) -> bool {
+    delivery.by != Some(By::File) && !info.has_picture() && info.ext.as_deref() == Some("mp4")
 }
 
 /// The name that a literal template gives to an item that has one already.

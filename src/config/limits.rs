@@ -1,9 +1,18 @@
-//! The limits of an extraction.
+//! The limits of an extraction, and of what it leads to.
 
 use super::{Reader, values};
 use crate::extract::Limits;
+use crate::playlist;
 
 impl Reader<'_> {
+    /// Of the lists of segments that streams are made of.
+    pub(super) fn playlists(&mut self) -> playlist::Limits {
+        playlist::Limits {
+            bytes: self.value("MAX_PLAYLIST_BYTES", values::number(64 << 10, 1 << 30)),
+            segments: self.value("MAX_SEGMENTS", values::number(1, 10_000_000)),
+        }
+    }
+
     pub(super) fn limits(&mut self) -> Limits {
         let bytes = || values::number(64 << 10, 1 << 30);
         let number = || values::number(1, 1_000_000);

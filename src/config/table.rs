@@ -82,6 +82,8 @@ settings! {
     ["Streams"]
     "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
+    "MAX_PLAYLIST_BYTES" BYTES = "8388608", "1048576", "Longest playlist that a stream follows, and longest subtitles that are converted";
+    "MAX_SEGMENTS" COUNT = "100000", "20000", "Segments that a playlist lists at most";
 
     ["The way out"]
     "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams, http:// or socks5://; short for EGRESS with one entry";

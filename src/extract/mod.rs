@@ -28,7 +28,6 @@ use tracing::Instrument;
 
 use crate::egress::{Egress, ExitStats, GuardStats, Most};
 use crate::telemetry::{CacheLookup, CacheSample, Metrics};
-use crate::ticket::{Item, Link};
 
 use cache::{Cache, Wanted};
 pub use cache::{CacheSettings, Extracted};
@@ -48,7 +47,7 @@ pub use queue::Asker;
 use queue::Priority;
 use script::Scripts;
 pub use settings::{AllowedSites, GenericSettings, Settings};
-pub use types::{Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
+pub use types::{By, Delivery, Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
 
 /// A wait for Python's lock after which nobody expects it any more: only a new process helps. At least twice
 /// [`Settings::max_hold`], after which what holds it is broken off.
@@ -185,11 +184,10 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         self.find(ask, if fresh { Wanted::Fresh } else { Wanted::Known }, asker).await
     }
 
-    /// The link that an item of a page has now, ahead of new jobs: what it had before does not work any more.
-    pub async fn renew(&self, page: &str, item: &Item) -> Result<Link, RenewError> {
+    /// What a page holds now, ahead of new jobs: the links that it had before do not work any more.
+    pub async fn renew(&self, page: &str) -> Result<Arc<Extracted<S>>, RenewError> {
         let ask = self.whole(PageUrl::parse(page)?);
-        let found = self.find(&ask, Wanted::Renewed, Asker::default()).await?;
-        found.extracted.extraction.link(item).cloned().ok_or(RenewError::Gone)
+        Ok(self.find(&ask, Wanted::Renewed, Asker::default()).await?.extracted)
     }
 
     async fn find(&self, ask: &Ask, wanted: Wanted, asker: Asker) -> Result<Found<S>, ExtractError> {
@@ -233,14 +231,15 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         (outcome.map(|extracted| Found { extracted, cached: false }), joined)
     }
 
-    /// The formats of an extraction that yt-dlp's selector chooses, as their ids; never none.
+    /// Those of some formats that yt-dlp's selector chooses, or without one what plays everywhere, as their ids; never
+    /// none.
     pub async fn select(
         &self,
-        extraction: &Extraction,
+        formats: &[&Format],
         selector: &str,
         asker: Asker,
     ) -> Result<Vec<String>, ExtractError> {
-        let formats = serde_json::to_string(&extraction.formats).map_err(bug)?;
+        let formats = serde_json::to_string(formats).map_err(bug)?;
         let call = Call::Select { formats, selector: selector.to_owned() };
         let deadline = Instant::now() + self.0.timeout;
         // A selection is short, and ends a request that has had its extraction.
@@ -345,9 +344,6 @@ pub enum RenewError {
     /// The page did not give it.
     #[error(transparent)]
     Extract(#[from] ExtractError),
-    /// The page was extracted, but the item is not on it.
-    #[error("the page has it no more")]
-    Gone,
 }
 
 fn read_report(report: &str) -> Result<Versions, PythonError> {

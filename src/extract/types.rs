@@ -1,12 +1,17 @@
 //! What an extraction holds. The field names are yt-dlp's; unknown values are absent.
 
+mod delivery;
+
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::egress::Route;
 use crate::ticket::{AvatarSize, Item, Link};
+
+pub use delivery::{By, Delivery};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,9 +165,9 @@ pub struct Format {
     /// What clients see.
     #[serde(flatten)]
     pub info: FormatInfo,
-    /// Whether it is one plain file over `http` or `https`, which `/stream` can relay.
-    #[serde(default)]
-    pub single: bool,
+    /// How its bytes are had; where it can't be streamed, unset.
+    #[serde(default, flatten)]
+    pub delivery: Delivery,
     /// Whether no player is known to play it.
     #[serde(default)]
     pub unplayable: bool,
@@ -182,6 +187,12 @@ pub struct Subtitle {
     /// The language's name, where the site gives one.
     #[serde(default)]
     pub name: Option<String>,
+    /// Whether a machine wrote them.
+    #[serde(default)]
+    pub automatic: bool,
+    /// How its bytes are had.
+    #[serde(default, flatten)]
+    pub delivery: Delivery,
     /// Where it is.
     #[serde(flatten)]
     pub link: Link,
@@ -269,7 +280,7 @@ impl Extraction {
     pub fn items(&self) -> impl Iterator<Item = Item> {
         let formats = self.formats.iter().map(|format| Item::Format(format.info.format_id.clone()));
         let subtitles = self.subtitles.iter().flat_map(|(language, files)| {
-            files.iter().map(|file| Item::Subtitle { language: language.clone(), ext: file.ext.clone() })
+            (0..files.len()).filter_map(|index| self.subtitle_item(language, index))
         });
         let images = (0..).zip(&self.images).map(|(index, _)| Item::Image(index));
         let avatars = self.avatars.keys().map(|size| Item::Avatar(*size));
@@ -287,17 +298,38 @@ impl Extraction {
         }
     }
 
-    /// Where an item of this page is, if it is one plain file.
-    pub fn link(&self, item: &Item) -> Option<&Link> {
-        match item {
-            Item::Format(id) => self.format(id).filter(|format| format.single).map(|format| &format.link),
-            Item::Thumbnail => self.thumbnail.as_ref(),
-            Item::Image(index) => self.images.get(usize::try_from(*index).ok()?).map(|image| &image.link),
-            Item::Avatar(size) => self.avatars.get(size),
-            Item::Subtitle { language, ext } => {
-                let files = self.subtitles.get(language)?;
-                files.iter().find(|file| file.ext == *ext).map(|file| &file.link)
+    /// The item that a file of subtitles is: the how-manyth of its kind in that language.
+    pub fn subtitle_item(&self, language: &str, index: usize) -> Option<Item> {
+        let files = self.subtitles.get(language)?;
+        let Subtitle { ext, automatic, .. } = files.get(index)?;
+        let alike = |file: &&Subtitle| file.ext == *ext && file.automatic == *automatic;
+        let nth = u32::try_from(files[..index].iter().filter(alike).count()).ok()?;
+        Some(Item::Subtitle { language: language.to_owned(), ext: ext.clone(), automatic: *automatic, nth })
+    }
+
+    fn subtitle(&self, item: &Item) -> Option<&Subtitle> {
+        let Item::Subtitle { language, ext, automatic, nth } = item else { return None };
+        let files = self.subtitles.get(language)?.iter();
+        let mut alike = files.filter(|file| file.ext == *ext && file.automatic == *automatic);
+        alike.nth(usize::try_from(*nth).ok()?)
+    }
+
+    /// Where an item of this page is, and how its bytes are had; nothing where they are not.
+    pub fn source(&self, item: &Item) -> Option<(&Link, By, &Delivery)> {
+        static FILE: LazyLock<Delivery> = LazyLock::new(Delivery::default);
+        let file = |link| Some((link, By::File, &*FILE));
+        let (link, delivery) = match item {
+            Item::Format(id) => self.format(id).map(|format| (&format.link, &format.delivery))?,
+            Item::Subtitle { .. } => self.subtitle(item).map(|file| (&file.link, &file.delivery))?,
+            Item::Thumbnail => return self.thumbnail.as_ref().and_then(file),
+            Item::Image(index) => {
+                return self.images.get(usize::try_from(*index).ok()?).and_then(|image| file(&image.link));
             }
-        }
+            Item::Avatar(size) => return self.avatars.get(size).and_then(file),
+        };
+        Some((link, delivery.by?, delivery))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,16 +5,25 @@
 //! completed never ends clean.
 
 mod budget;
+mod container;
+mod content;
 mod cookies;
 mod entity;
+mod error;
+mod failure;
+mod feed;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod listed;
+mod load;
 mod open;
 mod part;
 #[cfg(test)]
 mod properties;
 mod range;
+mod reach;
 mod resume;
+mod segments;
 mod source;
 mod stream;
 mod upstream;
@@ -25,13 +34,16 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::egress::Client;
+use crate::playlist::Limits;
 use crate::telemetry::Metrics;
 
+pub use container::Container;
+pub use content::{Content, List, Listing};
 pub use entity::Entity;
+pub use error::RelayError;
 pub use open::{Opened, Sent, Wanted};
 pub use source::{Origin, Renew};
 pub use stream::{Broken, StreamBody};
-pub use upstream::RelayError;
 
 /// Most bytes that are read and thrown away to get at those that are wanted, where the CDN serves no ranges.
 const MAX_SKIP: u64 = 1 << 20;
@@ -47,6 +59,8 @@ pub struct Settings {
     pub read: usize,
     /// Most streams at a time.
     pub max_streams: usize,
+    /// Of lists of segments.
+    pub playlists: Limits,
 }
 
 /// Moves bytes from the CDN to clients.

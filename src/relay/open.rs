@@ -1,18 +1,20 @@
 //! The start of a stream: what the client wants, what the CDN has, and what the client is told.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::container::Container;
 use super::entity::{Conditions, Entity, Verdict};
+use super::error::RelayError;
 use super::part::Part;
 use super::range::ByteRange;
+use super::reach::{Pass, Reached};
 use super::resume::Progress;
 use super::source::{Origin, Source};
 use super::stream::StreamBody;
-use super::upstream::{Ask, RelayError, Reply};
+use super::upstream::{Ask, Reply};
 use super::{MAX_SKIP, Relay};
 use crate::egress::ResponseBody;
 
@@ -20,9 +22,9 @@ use crate::egress::ResponseBody;
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The head alone.
-    head: bool,
+    pub(super) head: bool,
     range: Option<ByteRange>,
-    conditions: Conditions,
+    pub(super) conditions: Conditions,
 }
 
 impl Wanted {
@@ -52,6 +54,8 @@ pub struct Opened {
     pub entity: Entity,
     /// The bytes; none for a `HEAD`, and where there is nothing to send.
     pub body: Option<StreamBody>,
+    /// What segments are joined to, as far as their first bytes tell; none of a single file.
+    pub container: Option<Container>,
 }
 
 impl Opened {
@@ -64,8 +68,8 @@ impl Opened {
         }
     }
 
-    fn without_body(sent: Sent, entity: Entity) -> Self {
-        Self { sent, entity, body: None }
+    pub(super) fn without_body(sent: Sent, entity: Entity) -> Self {
+        Self { sent, entity, body: None, container: None }
     }
 }
 
@@ -88,15 +92,22 @@ struct Found {
 impl Relay {
     /// Asks the CDN for what the client wants and waits for the head of its answer.
     pub async fn open(&self, origin: Origin, wanted: &Wanted) -> Result<Opened, RelayError> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| RelayError::Full)?;
-        let guard = self.metrics.stream();
-        let renew = Arc::clone(&self.renew);
-        let metrics = Arc::clone(&self.metrics);
-        let mut source = Source { client: self.client.clone(), origin, renew, renewed: None, metrics };
+        let pass = self.pass()?;
+        match self.reach(origin) {
+            Reached::File(source) => self.open_file(pass, source, wanted).await,
+            Reached::Segments(page, listing) => self.open_segments(pass, page, listing, wanted).await,
+        }
+    }
 
+    async fn open_file(
+        &self,
+        (guard, permit): Pass,
+        mut source: Source,
+        wanted: &Wanted,
+    ) -> Result<Opened, RelayError> {
         let mut range = wanted.range;
         let from_the_end = matches!(range, Some(ByteRange::Last(_)));
-        let in_chunks = source.origin.link.chunk.is_some();
+        let in_chunks = source.link.chunk.is_some();
         if wanted.head
             || wanted.conditions.decide_the_answer()
             || range == Some(ByteRange::Last(0))
@@ -144,12 +155,12 @@ impl Relay {
         }
         let progress = Progress::new(source, entity.clone(), next, end, silence);
         let body = StreamBody::new(part, progress, &self.settings, guard, permit);
-        Ok(Opened { sent, entity, body: Some(body) })
+        Ok(Opened { sent, entity, body: Some(body), container: None })
     }
 }
 
 /// Looks at a file by fetching its first byte: CDNs refuse `HEAD`.
-async fn look(source: &mut Source) -> Result<Entity, RelayError> {
+pub(super) async fn look(source: &mut Source) -> Result<Entity, RelayError> {
     let ask = Ask { range: Some(ByteRange::Between(0, 0)), if_range: None };
     let error = match source.fetch_healed(&ask).await {
         Ok(Reply::Whole(entity, body) | Reply::Part(Range { start: 0, end: 1 }, entity, body)) => {
@@ -221,7 +232,7 @@ async fn find(
 
 fn first_window(source: &Source, range: Option<ByteRange>) -> Option<ByteRange> {
     match range {
-        None if source.origin.link.chunk.is_none() => None,
+        None if source.link.chunk.is_none() => None,
         None => Some(source.window(0, None, 0)),
         Some(ByteRange::From(first)) => Some(source.window(first, None, 0)),
         Some(ByteRange::Between(first, last)) => Some(source.window(first, last.checked_add(1), 0)),

@@ -1,67 +1,24 @@
 //! Going on at the exact byte after an upstream broke, and being sure that it is the same file.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use tokio::time::sleep;
 
 use super::MAX_SKIP;
 use super::entity::Entity;
+use super::error::RelayError;
+use super::failure::Failure;
 use super::part::Part;
-use super::source::{Renewal, Source, is_stale};
-use super::upstream::{Ask, RelayError, Reply};
-use crate::egress::EgressError;
+use super::source::{Renewal, Source};
+use super::upstream::{Ask, Reply};
 
 /// Longest pauses before each try, in milliseconds. When all have been used without a new byte, the stream breaks.
 const PAUSES: [u64; 5] = [50, 250, 750, 2000, 4000];
 
 /// Bytes that are kept, to be compared where no strong validator tells that the file is the same.
 const KEPT: usize = 4096;
-
-/// Why a try did not give the bytes that follow.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    /// It may be over soon.
-    #[error("{0}")]
-    Passing(RelayError),
-    /// The link has expired.
-    #[error("{0}")]
-    Stale(RelayError),
-    /// It will not get better.
-    #[error("{0}")]
-    Final(RelayError),
-    /// The file is another one now, or there is no telling.
-    #[error("the file has changed")]
-    Changed,
-    /// The answer does not carry the tag that was to vouch for it.
-    #[error("the answer carries no entity tag")]
-    Untagged,
-    /// The CDN sends nothing but the whole, and that is too much to skip.
-    #[error("the site's server does not serve ranges")]
-    NoRanges,
-}
-
-impl From<RelayError> for Failure {
-    fn from(error: RelayError) -> Self {
-        match &error {
-            RelayError::Status(status) => match *status {
-                _ if is_stale(&error) => Self::Stale(error),
-                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-                    Self::Passing(error)
-                }
-                status if status.is_server_error() => Self::Passing(error),
-                _ => Self::Final(error),
-            },
-            RelayError::Egress(EgressError::Address) => Self::Final(error),
-            RelayError::Egress(_) if is_stale(&error) => Self::Stale(error),
-            RelayError::Egress(egress) if egress.is_forbidden() => Self::Final(error),
-            RelayError::Egress(_) | RelayError::Broken => Self::Passing(error),
-            RelayError::WrongPart => Self::Changed,
-            _ => Self::Final(error),
-        }
-    }
-}
 
 /// The last bytes that the client got.
 #[derive(Default)]
@@ -102,6 +59,8 @@ pub(super) struct Progress {
     renewed: bool,
     /// Whether the CDN leaves the tag out where it sends a part.
     untagged: bool,
+    /// Whether nobody has been told anything of the file yet, so that it may still be any.
+    unseen: bool,
     silence: Duration,
 }
 
@@ -114,7 +73,7 @@ impl Progress {
         end: Option<u64>,
         silence: Duration,
     ) -> Self {
-        let as_asked = source.origin.link.chunk.is_some();
+        let as_asked = source.link.chunk.is_some();
         Self {
             source,
             entity,
@@ -125,15 +84,30 @@ impl Progress {
             as_asked,
             renewed: false,
             untagged: false,
+            unseen: false,
             silence,
         }
     }
 
+    /// A file, or a range of it, of which nothing is known and nothing was asked for yet. It opens with
+    /// [`Progress::reopen`].
+    pub(super) fn unopened(source: Source, range: Option<&Range<u64>>, silence: Duration) -> Self {
+        let (next, end) = range.map_or((0, None), |range| (range.start, Some(range.end)));
+        let progress = Self::new(source, Entity::default(), next, end, silence);
+        Self { as_asked: true, unseen: true, ..progress }
+    }
+
     /// The client gets these bytes.
     pub(super) fn advance(&mut self, data: &Bytes) {
+        self.unseen = false;
         self.next += data.len() as u64;
         self.tail.push(data);
         self.tries = 0;
+    }
+
+    /// Whether a part that has ended was the last.
+    pub(super) fn is_complete(&self, part: &Part) -> bool {
+        self.left().map_or_else(|| part.is_open_ended(), |left| left == 0)
     }
 
     /// Bytes to come, where that is known.
@@ -145,23 +119,24 @@ impl Progress {
         self.next
     }
 
-    /// Asks for what follows, `broken` or because a response came to its proper end before the file did. None
+    /// Asks for what follows, `broken` or because a response came to its proper end before the file did. An error
     /// where it can't be had, or can't be trusted.
-    pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Option<Part>) {
+    pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Result<Part, RelayError>) {
         // A server that sends less than it is asked for, again and again, is not to be asked without a pause.
         let mut is_try = broken || !self.as_asked;
+        let mut last = RelayError::Broken;
         loop {
             if is_try {
                 let Some(longest) = PAUSES.get(self.tries) else {
                     tracing::info!(offset = self.next, "the upstream stays broken");
-                    return (self, None);
+                    return (self, Err(last));
                 };
                 self.tries += 1;
                 sleep(Duration::from_millis(fastrand::u64(longest / 2..=*longest))).await;
             }
             is_try = true;
             let failure = match self.attempt().await {
-                Ok(part) => return (self, Some(part)),
+                Ok(part) => return (self, Ok(part)),
                 Err(failure) => failure,
             };
             let hope = match &failure {
@@ -183,8 +158,9 @@ impl Progress {
                 Failure::Final(_) | Failure::Changed | Failure::NoRanges => false,
             };
             tracing::info!(offset = self.next, tries = self.tries, %failure, "can't go on yet");
+            last = failure.into_error();
             if !hope {
-                return (self, None);
+                return (self, Err(last));
             }
         }
     }
@@ -195,9 +171,13 @@ impl Progress {
         let overlap = if vouched { 0 } else { self.tail.len() };
         let from = self.next - overlap;
         let range = self.source.window(from, self.end, overlap);
-        let ask = Ask { range: Some(range), if_range: validator };
+        // A range that is all of it would be one more thing for a server to get wrong.
+        let part = (!self.unseen || from > 0 || self.end.is_some()).then_some(range);
+        let ask = Ask { range: part, if_range: validator };
         let reply = self.source.fetch(&ask).await?;
-        if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply {
+        if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply
+            && !self.unseen
+        {
             if self.entity.contradicts(entity, self.renewed) {
                 return Err(Failure::Changed);
             }
@@ -230,7 +210,10 @@ impl Progress {
             }
         };
         // Now that it is known to be the same file, what it says of itself holds for the next time.
-        self.entity.total = self.entity.total.or(entity.total);
+        match self.unseen {
+            true => self.entity = entity.clone(),
+            false => self.entity.total = self.entity.total.or(entity.total),
+        }
         self.end = self.end.or(self.entity.total);
         Ok(part)
     }
@@ -265,15 +248,5 @@ mod tests {
                 assert_eq!(tail.0, whole[at.saturating_sub(KEPT)..at], "pieces of {size}, at {at}");
             }
         }
-    }
-
-    #[test]
-    fn failures_that_pass_are_told_from_those_that_stay() {
-        let of = |status: u16| Failure::from(RelayError::Status(StatusCode::from_u16(status).unwrap()));
-        assert!([401, 403, 404, 410].map(of).iter().all(|it| matches!(it, Failure::Stale(_))));
-        assert!([408, 425, 429, 500, 503].map(of).iter().all(|it| matches!(it, Failure::Passing(_))));
-        assert!([400, 304, 416, 451].map(of).iter().all(|it| matches!(it, Failure::Final(_))));
-        assert!(matches!(Failure::from(RelayError::WrongPart), Failure::Changed));
-        assert!(matches!(Failure::from(RelayError::Egress(EgressError::Timeout)), Failure::Passing(_)));
     }
 }

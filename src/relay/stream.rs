@@ -3,6 +3,7 @@
 //! Nothing is read before hyper asks, so an upstream is held back by a client that does not read, and there is no
 //! task or queue between the two. Dropping the body closes the upstream at once.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,8 +15,11 @@ use tracing::Instrument;
 
 use super::Settings;
 use super::budget::Budget;
+use super::error::RelayError;
+use super::feed::{Ahead, Feed, Stretch};
 use super::part::Part;
 use super::resume::Progress;
+use crate::playlist::Decryptor;
 use crate::silence::Silence;
 use crate::telemetry::StreamGuard;
 
@@ -24,18 +28,35 @@ use crate::telemetry::StreamGuard;
 #[error("the upstream broke before the body was complete")]
 pub struct Broken;
 
+/// Of a segment, bytes to come at which the next one is opened: a round trip's worth, on a fast line. Opened earlier it
+/// would only hold a connection, and what a connection holds.
+const NEAR_END: u64 = 1 << 20;
+
 enum State {
     Reading(Part, Box<Progress>),
     /// Whether for a break, or because a response came to its proper end.
-    Reopening(bool, BoxFuture<'static, (Box<Progress>, Option<Part>)>),
+    Reopening(bool, BoxFuture<'static, (Box<Progress>, Result<Part, RelayError>)>),
+    /// Between two segments.
+    Turning,
     Ended,
     /// The error has been given.
     Broken,
 }
 
+/// What there is beside the file that is being read, where that is one of several segments.
+struct Segments {
+    ahead: Ahead,
+    /// Of the one that is being read.
+    lock: Option<Decryptor>,
+}
+
 /// The bytes that a client asked for. A body that can't be completed ends in an error.
 pub struct StreamBody {
     state: State,
+    /// Nothing for a single file.
+    segments: Option<Box<Segments>>,
+    /// Bytes that were looked at, and come first.
+    first: Option<Bytes>,
     /// Bytes to come, where that is known.
     left: Option<u64>,
     /// Of the upstream.
@@ -61,10 +82,37 @@ impl StreamBody {
         guard: StreamGuard,
         permit: OwnedSemaphorePermit,
     ) -> Self {
+        let mut body = Self::reading(part, Box::new(progress), settings, guard, permit);
+        body.left = body.known_left();
+        body
+    }
+
+    /// Segments: `stretch` is the first of them, and `feed` gives the others.
+    pub(super) fn of_segments(
+        Stretch { part, progress, lock }: Stretch,
+        feed: Feed,
+        settings: &Settings,
+        guard: StreamGuard,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let mut body = Self::reading(part, progress, settings, guard, permit);
+        body.segments = Some(Box::new(Segments { ahead: Ahead::Idle(feed), lock }));
+        body
+    }
+
+    fn reading(
+        part: Part,
+        progress: Box<Progress>,
+        settings: &Settings,
+        guard: StreamGuard,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         guard.begun();
         Self {
-            left: progress.left(),
-            state: State::Reading(part, Box::new(progress)),
+            state: State::Reading(part, progress),
+            segments: None,
+            first: None,
+            left: None,
             silence: Silence::new(settings.idle),
             budget: Budget::default(),
             room: settings.buffer.saturating_sub(settings.read),
@@ -86,11 +134,40 @@ impl StreamBody {
         self.budget.is_above(self.room)
     }
 
-    fn deliver(&mut self, data: Bytes) -> Frame<Bytes> {
+    /// Bytes to come; of segments, nobody knows.
+    fn known_left(&self) -> Option<u64> {
+        match (&self.state, &self.segments) {
+            (State::Reading(_, progress), None) => progress.left(),
+            _ => None,
+        }
+    }
+
+    /// Ends it where its head was all that was wanted.
+    pub(super) fn leave(mut self) {
+        self.end("complete");
+    }
+
+    /// Waits for the first bytes, which still come first.
+    pub(super) async fn look(&mut self) -> Result<&[u8], Broken> {
+        let frame = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await.transpose()?;
+        self.first = frame.and_then(|frame| frame.into_data().ok());
+        Ok(self.first.as_deref().unwrap_or_default())
+    }
+
+    /// Counts what the upstream gave, and gives what is for the client: nothing, where it takes more to decrypt it.
+    fn deliver(&mut self, data: Bytes) -> Option<Frame<Bytes>> {
         if let State::Reading(_, progress) = &mut self.state {
             progress.advance(&data);
-            self.left = progress.left();
+            self.left = self.known_left();
         }
+        let data = match self.segments.as_mut().and_then(|segments| segments.lock.as_mut()) {
+            Some(lock) => lock.push(data),
+            None => data,
+        };
+        (!data.is_empty()).then(|| self.hand_out(data))
+    }
+
+    fn hand_out(&mut self, data: Bytes) -> Frame<Bytes> {
         self.guard.bytes(data.len() as u64);
         if self.left == Some(0) {
             // hyper does not come back for the end of a body whose length it knows.
@@ -110,16 +187,42 @@ impl StreamBody {
         }
     }
 
+    /// Opens the next segment while this one still comes.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) {
+        if let (State::Reading(_, progress), Some(segments)) = (&self.state, &mut self.segments)
+            && (segments.ahead.is_opening() || progress.left().is_none_or(|left| left <= NEAR_END))
+        {
+            segments.ahead.poll(cx);
+        }
+    }
+
+    /// A file has been read to its end. Of a segment, gives what only the end could tell.
+    fn turn(&mut self) -> Result<Option<Frame<Bytes>>, Broken> {
+        let Some(segments) = &mut self.segments else {
+            self.end("complete");
+            return Ok(None);
+        };
+        self.state = State::Turning;
+        self.silence.end();
+        let Some(lock) = segments.lock.take() else { return Ok(None) };
+        match lock.finish() {
+            Ok(data) => Ok((!data.is_empty()).then(|| self.hand_out(data))),
+            Err(error) => Err(self.break_off(&error)),
+        }
+    }
+
+    fn break_off(&mut self, error: &dyn std::error::Error) -> Broken {
+        self.span.in_scope(|| tracing::info!(%error, "the stream can't go on"));
+        self.end("upstream_broken");
+        self.state = State::Broken;
+        Broken
+    }
+
     fn end(&mut self, outcome: &'static str) {
         self.state = State::Ended;
         self.guard.ended(outcome);
         self.span.in_scope(|| tracing::debug!(outcome, "stream ended"));
     }
-}
-
-/// Whether a part that has ended was the last.
-fn is_complete(part: &Part, progress: &Progress) -> bool {
-    progress.left().map_or_else(|| part.is_open_ended(), |left| left == 0)
 }
 
 impl Body for StreamBody {
@@ -131,6 +234,10 @@ impl Body for StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = &mut *self;
+        if let Some(data) = this.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        this.look_ahead(cx);
         loop {
             match &mut this.state {
                 State::Reading(part, progress) => {
@@ -138,9 +245,15 @@ impl Body for StreamBody {
                     match part.poll_data(cx) {
                         Poll::Ready(Ok(Some(data))) => {
                             this.silence.end();
-                            return Poll::Ready(Some(Ok(this.deliver(data))));
+                            if let Some(frame) = this.deliver(data) {
+                                return Poll::Ready(Some(Ok(frame)));
+                            }
                         }
-                        Poll::Ready(Ok(None)) if is_complete(part, progress) => this.end("complete"),
+                        Poll::Ready(Ok(None)) if progress.is_complete(part) => {
+                            if let Some(frame) = this.turn().transpose() {
+                                return Poll::Ready(Some(frame));
+                            }
+                        }
                         Poll::Ready(Ok(None)) => this.reopen(false),
                         Poll::Ready(Err(error)) => {
                             let offset = progress.next();
@@ -156,27 +269,35 @@ impl Body for StreamBody {
                     }
                 }
                 State::Reopening(broken, reopening) => match ready!(reopening.as_mut().poll(cx)) {
-                    (progress, Some(part)) => {
+                    (progress, Ok(part)) => {
                         if *broken {
                             this.resumes += 1;
                             this.guard.resumed();
                         }
-                        this.left = progress.left();
                         this.state = State::Reading(part, progress);
+                        this.left = this.known_left();
                     }
-                    (_, None) => {
-                        this.end("upstream_broken");
-                        this.state = State::Broken;
-                        return Poll::Ready(Some(Err(Broken)));
-                    }
+                    (_, Err(error)) => return Poll::Ready(Some(Err(this.break_off(&error)))),
                 },
+                State::Turning => {
+                    let Some(segments) = &mut this.segments else { return Poll::Ready(None) };
+                    match ready!(segments.ahead.poll_open(cx)) {
+                        Ok(Some(Stretch { part, progress, lock })) => {
+                            segments.lock = lock;
+                            this.state = State::Reading(part, progress);
+                            this.look_ahead(cx);
+                        }
+                        Ok(None) => this.end("complete"),
+                        Err(error) => return Poll::Ready(Some(Err(this.break_off(&error)))),
+                    }
+                }
                 State::Ended | State::Broken => return Poll::Ready(None),
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Ended)
+        matches!(self.state, State::Ended) && self.first.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::cookies;
 use super::entity::Entity;
+use super::error::RelayError;
 use super::range::{ByteRange, ContentRange};
 use crate::egress::{Client, EgressError, ResponseBody};
 use crate::ticket::Link;
@@ -47,47 +48,6 @@ const NOT_FORWARDED: [HeaderName; 19] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Why there are no bytes, before the first of them.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayError {
-    /// No connection or no response.
-    #[error(transparent)]
-    Egress(#[from] EgressError),
-    /// The CDN answered with an error.
-    #[error("the site's server answered {}", .0.as_u16())]
-    Status(StatusCode),
-    /// The link, or a redirect, leads to no `http` or `https` URL, or from https to http.
-    #[error("the site's link leads nowhere that can be followed")]
-    BadLink,
-    /// More than [`MAX_REDIRECTS`].
-    #[error("the site's server redirects too often")]
-    Redirects,
-    /// The bytes are packed, so that neither length nor content would be the file's.
-    #[error("the site's server sent an encoded body that was not asked for")]
-    Encoded,
-    /// Neither a length nor chunks nor TLS: a cut could not be told from the end.
-    #[error("the site's server gives no way to tell whether the file is whole")]
-    Unframed,
-    /// The answer holds other bytes than those asked for, or does not say which.
-    #[error("the site's server sent another part of the file than it was asked for")]
-    WrongPart,
-    /// The body broke, or lied about its length, before the first byte that the client gets.
-    #[error("the site's server broke off")]
-    Broken,
-    /// The file has no byte in the range that the client asked for.
-    #[error("the file has no bytes in that range")]
-    Unsatisfiable {
-        /// Bytes of the whole, where they are known.
-        total: Option<u64>,
-    },
-    /// `If-Match` or `If-Unmodified-Since` does not hold.
-    #[error("the file is not the one that the request expects")]
-    PreconditionFailed,
-    /// As many streams are open as may be.
-    #[error("as many streams are open as this server allows")]
-    Full,
-}
-
 /// What is asked of the CDN.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ask {
@@ -110,10 +70,15 @@ pub(super) enum Reply {
 
 /// Asks for a link's bytes. Gives up after [`DEADLINE`].
 pub(super) async fn fetch(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+    fetch_from(client, link, ask).await.map(|(_, reply)| reply)
+}
+
+/// The same, with the address that answered.
+pub(super) async fn fetch_from(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
     tokio::time::timeout(DEADLINE, follow(client, link, ask)).await.map_err(|_| EgressError::Timeout)?
 }
 
-async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayError> {
+async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
     let mut url = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
     let first_origin = url.origin();
     for _ in 0..=MAX_REDIRECTS {
@@ -121,7 +86,8 @@ async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<Reply, RelayE
         let response = client.send(&link.route, &request(link, &url, same_origin, ask)?).await?;
         // Not a redirect, although of its class (RFC 9110 §15.4): nobody asked whether anything was modified.
         if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
-            return check(response, &url, ask);
+            let reply = check(response, &url, ask)?;
+            return Ok((url, reply));
         }
         url = redirect(&url, response.headers()).ok_or(RelayError::BadLink)?;
         response.into_body().discard().await;

@@ -47,8 +47,11 @@ fn opens_what_it_sealed() {
 #[test]
 fn every_item_comes_back() {
     let sealer = sealer("a secret of some length", 60);
-    let subtitle = Item::Subtitle { language: "en".into(), ext: "vtt".into() };
-    for item in [Item::Thumbnail, Item::Image(99), Item::Avatar(AvatarSize::Larger), subtitle] {
+    let subtitle =
+        |automatic, nth| Item::Subtitle { language: "en".into(), ext: "vtt".into(), automatic, nth };
+    let subtitles = [(false, 0), (true, 0), (false, 3)].map(|(automatic, nth)| subtitle(automatic, nth));
+    let others = [Item::Thumbnail, Item::Image(99), Item::Avatar(AvatarSize::Larger)];
+    for item in others.into_iter().chain(subtitles) {
         let ticket = Ticket { item, ..ticket() };
         let token = sealer.seal(&ticket).unwrap().unwrap();
         assert_eq!(sealer.open(&token).unwrap(), ticket);

@@ -6,6 +6,7 @@ use super::{ApiError, Code};
 use crate::admission::Refusal;
 use crate::api::filename::TemplateError;
 use crate::extract::{ExtractError, PageErrorKind, PageUrlError};
+use crate::playlist::PlaylistError;
 use crate::relay::RelayError;
 use crate::ticket::{KeyError, TokenError};
 
@@ -108,6 +109,11 @@ impl From<RelayError> for ApiError {
             RelayError::Unsatisfiable { .. } => Code::RangeNotSatisfiable,
             RelayError::PreconditionFailed => Code::PreconditionFailed,
             RelayError::Full => Code::Overloaded,
+            RelayError::TooLong(_)
+            | RelayError::Playlist(PlaylistError::TooLong | PlaylistError::TooManySegments) => {
+                Code::LimitExceeded
+            }
+            RelayError::NoNews => Code::UpstreamTimeout,
             _ => Code::UpstreamError,
         };
         tracing::info!(error = &error as &dyn std::error::Error, "no stream");

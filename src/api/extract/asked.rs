@@ -4,9 +4,10 @@ use http::Request;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::api::choice::Wish;
 use crate::api::error::{ApiError, Code};
 use crate::api::filename::Template;
-use crate::api::request::parameter;
+use crate::api::request::{number, parameter};
 use crate::extract::{Ask, PageUrl};
 
 /// Farthest entry of a playlist that an answer can begin at: yt-dlp fetches what lies before it, too.
@@ -20,6 +21,9 @@ pub struct ExtractRequest {
     /// yt-dlp's selector.
     #[serde(default)]
     pub(crate) format: Option<String>,
+    /// Most bytes of the format that is chosen.
+    #[serde(default)]
+    pub(crate) max_bytes: Option<u64>,
     /// Template of the files' names.
     #[serde(default)]
     pub(crate) filename: Option<String>,
@@ -60,19 +64,14 @@ pub(in crate::api) fn is_set(text: &str) -> bool {
 impl ExtractRequest {
     /// What a query asks for.
     pub(super) fn of_query<B>(request: &Request<B>) -> Result<Self, ApiError> {
-        let number = |name| {
-            let parse = |text: String| {
-                text.parse().map_err(|_| ApiError::new(Code::BadRequest, format!("`{name}` is no number")))
-            };
-            parameter(request, name).map(parse).transpose()
-        };
         Ok(Self {
             url: parameter(request, "url"),
             format: parameter(request, "format"),
             filename: parameter(request, "filename"),
             fresh: Flag(parameter(request, "fresh").is_some_and(|text| is_set(&text))),
-            offset: number("offset")?,
-            limit: number("limit")?,
+            max_bytes: number(request, "max_bytes")?,
+            offset: number(request, "offset")?,
+            limit: number(request, "limit")?,
         })
     }
 
@@ -87,6 +86,11 @@ impl ExtractRequest {
             return Err(ApiError::new(Code::BadRequest, format!("`offset` is at most {MAX_OFFSET}")));
         }
         Ok((Ask { page: page(self.url.as_deref())?, offset, limit }, self.fresh.0))
+    }
+
+    /// Which of the page's formats.
+    pub(in crate::api) fn wish(&self) -> Result<Wish, ApiError> {
+        Wish::new(self.format.clone(), self.max_bytes)
     }
 
     /// The template for the names of the files.

@@ -64,6 +64,7 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::extract::Delivery;
     use crate::ticket::Link;
 
     fn format(id: &str, vcodec: &str, acodec: &str, side: u64) -> Format {
@@ -84,7 +85,13 @@ mod tests {
             chunk: None,
             route: Route::default(),
         };
-        Format { info, single: true, unplayable: vcodec == "bytevc2", link, rest: Map::new() }
+        Format {
+            info,
+            delivery: Delivery::default(),
+            unplayable: vcodec == "bytevc2",
+            link,
+            rest: Map::new(),
+        }
     }
 
     fn sorted(formats: &[Format]) -> Vec<(&Format, StreamLink)> {

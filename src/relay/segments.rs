@@ -1,0 +1,83 @@
+//! Streams of segments, and what else is to be had of an item: its size, and its text.
+
+use super::Relay;
+use super::container::Container;
+use super::content::Listing;
+use super::entity::{Entity, Verdict};
+use super::error::RelayError;
+use super::feed::{Feed, Stretch};
+use super::listed::Listed;
+use super::open::{Opened, Sent, Wanted, look};
+use super::reach::{Pass, Reached};
+use super::resume::Progress;
+use super::source::{Origin, Page};
+use super::stream::StreamBody;
+
+impl Relay {
+    /// Neither length nor validators are known of segments, and so there are no ranges.
+    pub(super) async fn open_segments(
+        &self,
+        (guard, permit): Pass,
+        page: Page,
+        listing: Listing,
+        wanted: &Wanted,
+    ) -> Result<Opened, RelayError> {
+        let entity = Entity::default();
+        match wanted.conditions.judge(&entity) {
+            Verdict::Failed => return Err(RelayError::PreconditionFailed),
+            Verdict::NotModified => return Ok(Opened::without_body(Sent::NotModified, entity)),
+            Verdict::Send => {}
+        }
+        let listed = Listed::open(self.means(), page, listing).await?;
+        let mut feed = Feed::new(listed, self.settings.idle);
+        let first = feed.next().await?.ok_or(RelayError::NoSegments)?;
+        let mut body = StreamBody::of_segments(first, feed, &self.settings, guard, permit);
+        let container = Container::of(body.look().await.map_err(|_| RelayError::Broken)?);
+        let body = match wanted.head {
+            true => {
+                body.leave();
+                None
+            }
+            false => Some(body),
+        };
+        Ok(Opened { sent: Sent::Whole, entity, body, container })
+    }
+
+    /// Bytes of an item, as the CDN says; none of segments, and where it does not say.
+    pub async fn size(&self, origin: Origin) -> Result<Option<u64>, RelayError> {
+        let _pass = self.pass()?;
+        match self.reach(origin) {
+            Reached::File(mut source) => Ok(look(&mut source).await?.total),
+            Reached::Segments(..) => Ok(None),
+        }
+    }
+
+    /// All of an item, of at most `most` bytes, each of its segments by itself; of a live one what is listed now.
+    pub async fn read(&self, origin: Origin, most: usize) -> Result<Vec<Vec<u8>>, RelayError> {
+        let _pass = self.pass()?;
+        let silence = self.settings.idle;
+        let (page, listing) = match self.reach(origin) {
+            Reached::File(source) => {
+                let progress = Box::new(Progress::unopened(source, None, silence));
+                let stretch = Stretch::open(progress, None).await?;
+                let mut bytes = Vec::new();
+                stretch.read_into(&mut bytes, most, silence).await?;
+                return Ok(vec![bytes]);
+            }
+            Reached::Segments(page, listing) => (page, listing),
+        };
+        let listed = Listed::open(self.means(), page, listing).await?;
+        let mut feed = Feed::new(listed.taken_as_complete(), silence);
+        let (mut segments, mut left) = (Vec::new(), most);
+        while let Some(stretch) = feed.next().await? {
+            let mut bytes = Vec::new();
+            stretch.read_into(&mut bytes, left, silence).await.map_err(|error| match error {
+                RelayError::TooLong(_) => RelayError::TooLong(most),
+                error => error,
+            })?;
+            left -= bytes.len();
+            segments.push(bytes);
+        }
+        Ok(segments)
+    }
+}
