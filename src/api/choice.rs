@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::Api;
 use super::content::content;
 use super::error::{ApiError, Code};
-use crate::extract::{Asker, By, Extraction, Format, PageUrl};
+use crate::extract::{Asker, By, Delivery, Extraction, Format, PageUrl};
 use crate::relay::Origin;
 use crate::ticket::Item;
 
@@ -67,8 +67,13 @@ impl Api {
                 "no format of this page is known to have at most {most} bytes"
             )));
         }
-        // Without a selector, what plays everywhere is chosen among them.
-        Ok(self.extractor.select(&fit, wish.selector.as_deref().unwrap_or_default(), asker).await?)
+        let Some(selector) = &wish.selector else {
+            // All of them count for what kind of page this is: one of videos has no sound for a default.
+            let formats = without_others(extraction, &fit);
+            let formats: Vec<_> = formats.iter().collect();
+            return Ok(self.extractor.select(&formats, "", asker).await?);
+        };
+        Ok(self.extractor.select(&fit, selector, asker).await?)
     }
 
     /// The formats that have at most so many bytes, as far as that can be known.
@@ -107,6 +112,14 @@ impl Api {
             Err(_) => None,
         }
     }
+}
+
+/// All formats of a page, of which these alone can be had.
+fn without_others(extraction: &Extraction, these: &[&Format]) -> Vec<Format> {
+    let is_there = |format: &Format| these.iter().any(|fit| std::ptr::eq(*fit, format));
+    let strip = |format: &Format| Format { delivery: Delivery::default(), ..format.clone() };
+    let formats = extraction.formats.iter();
+    formats.map(|format| if is_there(format) { format.clone() } else { strip(format) }).collect()
 }
 
 /// What the page says: of segments an estimate, for nobody counts them before they are sent.

@@ -4,7 +4,6 @@
 //! whatever it says, and the time to read it grows with its length alone.
 
 mod address;
-
 mod decrypt;
 mod fragments;
 #[cfg(any(test, fuzzing))]
@@ -79,10 +78,10 @@ pub enum PlaylistError {
     #[error("this is no playlist")]
     NotAPlaylist,
     /// It is longer than [`Limits::bytes`].
-    #[error("the playlist is too long")]
+    #[error("the playlist has more bytes than MAX_PLAYLIST_BYTES")]
     TooLong,
     /// It has more segments than [`Limits::segments`].
-    #[error("the playlist has too many segments")]
+    #[error("the playlist has more segments than MAX_SEGMENTS")]
     TooManySegments,
     /// It has more variants than a player could choose from.
     #[error("the playlist has too many variants")]
