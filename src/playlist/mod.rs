@@ -108,6 +108,7 @@ pub enum PlaylistError {
 
 /// A playlist, read.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and not kept")]
 pub enum Playlist {
     /// The same video in several qualities, each with a playlist of its own.
     Master(Vec<Variant>),
