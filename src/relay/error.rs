@@ -17,7 +17,7 @@ pub enum RelayError {
     /// The link, or a redirect, leads to no `http` or `https` URL, or from https to http.
     #[error("the site's link leads nowhere that can be followed")]
     BadLink,
-    /// More than [`MAX_REDIRECTS`].
+    /// More than are followed.
     #[error("the site's server redirects too often")]
     Redirects,
     /// The bytes are packed, so that neither length nor content would be the file's.
@@ -65,6 +65,9 @@ pub enum RelayError {
     /// A live list does not grow.
     #[error("the broadcast does not go on")]
     NoNews,
+    /// A list does not go on from where it was.
+    #[error("the site's list of segments is another one now")]
+    AnotherList,
     /// There is not a single segment.
     #[error("the site lists no segments")]
     NoSegments,

@@ -55,6 +55,8 @@ pub(super) struct Ask {
     pub(super) range: Option<ByteRange>,
     /// Goes with `range`: if the file is another one, the CDN is to send the whole (RFC 9110 §13.1.5).
     pub(super) if_range: Option<HeaderValue>,
+    /// Whether a body that is packed by gzip will do: some servers have no other.
+    pub(super) takes_gzip: bool,
 }
 
 /// A head that is good, and the body to come.
@@ -144,11 +146,16 @@ fn check(response: Response<ResponseBody>, url: &Url, ask: &Ask) -> Result<Reply
     let asked_for_part = ask.range.is_some();
     match head.status {
         StatusCode::OK => {
+            let gzip = ask.takes_gzip && is_gzip(headers);
+            if !gzip {
+                check_encoding(headers)?;
+            }
             check_framing(headers, &body, url)?;
             let total = body.size_hint().exact();
-            Ok(Reply::Whole(Entity::new(headers, total), body))
+            Ok(Reply::Whole(Entity { gzip, ..Entity::new(headers, total) }, body))
         }
         StatusCode::PARTIAL_CONTENT if asked_for_part => {
+            check_encoding(headers)?;
             check_framing(headers, &body, url)?;
             let Some(ContentRange::Part(range, total)) = ContentRange::of(headers) else {
                 return Err(RelayError::WrongPart);
@@ -167,13 +174,23 @@ fn check(response: Response<ResponseBody>, url: &Url, ask: &Ask) -> Result<Reply
     }
 }
 
-/// Checks that the body is what it says, and that its end can be told from a cut.
+fn all_are(headers: &HeaderMap, name: HeaderName, only: &[u8]) -> bool {
+    headers.get_all(name).iter().all(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(only))
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_ENCODING) && all_are(headers, CONTENT_ENCODING, b"gzip")
+}
+
+/// Checks that the body is what it says.
+fn check_encoding(headers: &HeaderMap) -> Result<(), RelayError> {
+    if all_are(headers, CONTENT_ENCODING, b"identity") { Ok(()) } else { Err(RelayError::Encoded) }
+}
+
+/// Checks that the body's end can be told from a cut.
 fn check_framing(headers: &HeaderMap, body: &ResponseBody, url: &Url) -> Result<(), RelayError> {
-    let all_are = |name, only: &[u8]| {
-        headers.get_all(name).iter().all(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(only))
-    };
-    // Any other transfer coding would also make hyper read until the connection ends (RFC 9112 §6.3).
-    if !all_are(CONTENT_ENCODING, b"identity") || !all_are(TRANSFER_ENCODING, b"chunked") {
+    // Any other transfer coding would make hyper read until the connection ends (RFC 9112 §6.3).
+    if !all_are(headers, TRANSFER_ENCODING, b"chunked") {
         return Err(RelayError::Encoded);
     }
     let framed = headers.contains_key(TRANSFER_ENCODING) || body.size_hint().exact().is_some();
@@ -217,7 +234,8 @@ mod tests {
 
     #[test]
     fn requests_carry_what_belongs_to_their_host() {
-        let whole = Ask { range: None, if_range: Some(HeaderValue::from_static("\"v\"")) };
+        let if_range = Some(HeaderValue::from_static("\"v\""));
+        let whole = Ask { if_range, ..Ask::default() };
         let part = Ask { range: Some(ByteRange::Between(1, 2)), ..whole.clone() };
         let own = request(&link(), &Url::parse("https://cdn.example/a#b").unwrap(), true, &whole).unwrap();
         assert_eq!(own.uri(), "https://cdn.example/a");
