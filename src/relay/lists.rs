@@ -34,7 +34,7 @@ pub(super) struct Read {
     pub(super) link: Link,
     pub(super) media: Media,
     /// Its room among all lists.
-    pub(super) room: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Reads what a page names.
@@ -114,7 +114,7 @@ async fn apart<T: Send + 'static>(
 fn kept(means: &Means, link: Link, media: Media) -> Result<Read, RelayError> {
     let kib = u32::try_from(media.segments.bytes() >> 10).unwrap_or(u32::MAX).saturating_add(1);
     let room = Arc::clone(&means.room).try_acquire_many_owned(kib).map_err(|_| RelayError::Full)?;
-    Ok(Read { link, media, room })
+    Ok(Read { link, media, _room: room })
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl Relay {
         mut source: Source,
         wanted: &Wanted,
     ) -> Result<Opened, RelayError> {
-        let mut range = wanted.range;
+        let mut range = wanted.range.filter(|_| !source.link.no_resume);
         let from_the_end = matches!(range, Some(ByteRange::Last(_)));
         let in_chunks = source.link.chunk.is_some();
         if wanted.head

@@ -131,6 +131,9 @@ impl Progress {
         // A server that sends less than it is asked for, again and again, is not to be asked without a pause.
         let mut is_try = broken || self.barren || !self.as_asked;
         let mut last = RelayError::Broken;
+        if self.source.link.no_resume && !self.unseen {
+            return (self, Err(last));
+        }
         loop {
             if is_try {
                 let Some(longest) = PAUSES.get(self.tries) else {
