@@ -40,10 +40,13 @@ class Delivery:
 
 
 def protocol_of(item: Mapping[str, Any]) -> str | None:
-    """Return yt-dlp's protocol of something that has a URL, or None for what has none."""
+    """Return yt-dlp's protocol of something that has a URL, or None for what has none that can be read."""
     if not isinstance(item.get("url"), str):
         return None
-    return str(determine_protocol(item))
+    try:
+        return str(determine_protocol(item))
+    except ValueError:
+        return None
 
 
 def may_be_delivered(item: Mapping[str, Any]) -> bool:

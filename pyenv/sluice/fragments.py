@@ -34,21 +34,23 @@ class Packed:
         return {"base": self.base, "prefix": self.prefix, "suffix": self.suffix, "lines": self.lines}
 
     def ends(self) -> tuple[str, ...]:
-        """Return the addresses of the first fragment and of the last one."""
-        last = {**self.json(), "lines": self.lines.rpartition("\n")[2]}
-        return tuple(dict.fromkeys(map(first_address, (self.json(), last))))
+        """Return the addresses of the first fragment and of the last one; none if one of them is not on the web."""
+        lines = (self.lines.partition("\n")[0], self.lines.rpartition("\n")[2])
+        found = [self._address(line.partition("\t")[0]) for line in lines]
+        return tuple(dict.fromkeys(url for url in found if url)) if all(found) else ()
 
-
-def first_address(packed: Json) -> str:
-    """Return the address of the first fragment of what `Packed.json` gave."""
-    line = packed["lines"].partition("\n")[0].partition("\t")[0]
-    return urljoin(packed["base"], packed["prefix"] + line + packed["suffix"])
+    def _address(self, line: str) -> str | None:
+        try:
+            return web_url(urljoin(self.base, self.prefix + line + self.suffix))
+        except ValueError:
+            return None
 
 
 def pack(meter: Meter, item: Mapping[str, Any]) -> Packed | None:
-    """Return the fragments of a format in yt-dlp's order, or None for what is no list of addresses.
+    """Return the fragments of a format in yt-dlp's order, or None for what is no list of addresses on the web.
 
-    Takes time in proportion to the characters of all addresses. Raises LimitError before anything large is built.
+    Of them all only the first and the last are looked at closely: the server looks at each before it is fetched. Takes
+    time in proportion to the characters of all addresses. Raises LimitError before anything large is built.
     """
     given = item.get("fragments")
     # Anything else (generators, LazyList, functions) goes on without an end, or asks the site for more.
@@ -63,8 +65,13 @@ def pack(meter: Meter, item: Mapping[str, Any]) -> Packed | None:
     if query := item.get("extra_param_to_segment_url"):
         if not isinstance(query, str):
             return None
-        texts = _with_query(meter, texts, query)
-    return _packed(meter, base, texts, [found or "" for found in ranges])
+        try:
+            texts = _with_query(meter, texts, query)
+        # Of an address that can't be read.
+        except ValueError:
+            return None
+    packed = _packed(meter, base, texts, [found or "" for found in ranges])
+    return packed if packed and packed.ends() else None
 
 
 def _base(item: Mapping[str, Any], given: Sequence[Any]) -> str | None:

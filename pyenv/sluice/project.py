@@ -12,7 +12,7 @@ from sluice.choose import choose, is_unplayable
 from sluice.delivery import deliver
 from sluice.engine import Ydl
 from sluice.expiry import expiry
-from sluice.fragments import first_address
+from sluice.fragments import Packed
 from sluice.links import computed_headers, link
 from sluice.subtitles import subtitles
 from sluice.values import MAX_KEY, count, integer, number, text, texts, web_url
@@ -116,7 +116,7 @@ def project(ydl: Ydl, info: Json) -> Json:
 
 
 def _addresses(result: Json) -> Iterator[str]:
-    """Yield what a client of this page may make the server fetch; the first of many fragments stands for all."""
+    """Yield what a client of this page may make the server fetch; one of many fragments stands for all."""
     links = [*result.get("formats", ()), *result.get("images", ()), *result.get("avatars", {}).values()]
     links += [file for several in result.get("subtitles", {}).values() for file in several]
     if "thumbnail" in result:
@@ -124,7 +124,7 @@ def _addresses(result: Json) -> Iterator[str]:
     for made in links:
         yield made["url"]
         if "fragments" in made:
-            yield first_address(made["fragments"])
+            yield from Packed(**made["fragments"]).ends()
 
 
 def _add_post(ydl: Ydl, info: Json, result: Json) -> None:

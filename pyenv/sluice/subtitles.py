@@ -1,5 +1,6 @@
 """The files of subtitles that can be streamed; text that comes with the page itself, without a URL, is left out."""
 
+from collections import ChainMap
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,8 +30,8 @@ def subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
 
 def _files(ydl: Ydl, info: Json, several: Iterable[Json]) -> Iterable[Json]:
     for item in several or ():
-        # Not over the page's fields: yt-dlp lends subtitles none but its headers (`_write_subtitles`).
-        how = deliver(ydl.meter, item)
+        # Not over all of the page's fields: yt-dlp lends subtitles none but its headers (`_write_subtitles`).
+        how = deliver(ydl.meter, ChainMap(item, {"is_live": info.get("is_live")}))
         ext = text(item.get("ext"))
         if how is None or ext is None:
             continue

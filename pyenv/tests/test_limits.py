@@ -196,9 +196,14 @@ def test_all_that_is_allowed_is_given_back(ran):
     assert (len(ok["formats"]), len(ok["subtitles"]["en"])) == (900, 900)
 
 
-def test_automatic_captions_are_nobodys(ran):
+def test_automatic_captions_are_cut(ran):
     captions = {f"l{i}": [{"url": f"{SITE}{i}.vtt"}] for i in range(100_000)}
-    assert "ok" in ran(lambda ie: found(automatic_captions=captions))
+    ok = ran(lambda ie: found(automatic_captions=captions))["ok"]
+    assert list(ok["subtitles"]) == [f"l{i}" for i in range(200)]
+    # People's come first.
+    people = {"en": [{"url": f"{SITE}{i}.vtt"} for i in range(7)]}
+    ok = ran(lambda ie: found(automatic_captions=captions, subtitles=people), subtitles=10)["ok"]
+    assert list(ok["subtitles"]) == ["en", "l0", "l1", "l2"]
 
 
 def test_lazy_fragments_stay_lazy(ran):

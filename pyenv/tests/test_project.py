@@ -68,24 +68,58 @@ def test_formats_are_best_first_without_protected_ones(ydl):
     assert not {"fps", "tbr", "watermarked", "untested", "chunk_size"} & got["formats"][0].keys()
 
 
-def test_single_and_chunks(ydl):
+def test_deliveries_and_chunks(ydl):
+    dash = {
+        "protocol": "http_dash_segments",
+        "fragments": [{"url": "https://h.org/1"}],
+        "manifest_url": "https://h.org/m",
+    }
     got = result(
         ydl,
         formats=forms(
             {"protocol": "https", "downloader_options": {"http_chunk_size": 10485760}},
-            {
-                "protocol": "http_dash_segments",
-                "fragments": [{"url": "https://h.org/1"}],
-                "manifest_url": "https://h.org/m",
-            },
-            {"protocol": "m3u8_native"},
+            dash,
+            {"protocol": "m3u8_native", "extra_param_to_segment_url": "a=b"},
             {"protocol": "https", "fragments": [{"url": "https://h.org/1"}]},
+            {"protocol": "m3u8", "ext": "m3u8"},
         ),
     )
     by_id = {form["format_id"]: form for form in got["formats"]}
-    assert [by_id[str(i)]["single"] for i in range(4)] == [True, False, False, False]
+    assert [by_id[str(i)].get("by") for i in range(5)] == ["file", "fragments", "hls", None, "hls"]
     assert by_id["0"]["chunk_size"] == 10485760
-    assert not any({"fragments", "manifest_url"} & form.keys() for form in got["formats"])
+    assert by_id["1"]["fragments"] == {
+        "base": "https://h.org/1",
+        "prefix": "https://h.org/",
+        "suffix": "",
+        "lines": "1",
+    }
+    assert by_id["2"]["hls"] == {"segment_query": "a=b"}
+    assert [by_id[name]["ext"] for name in ("2", "4")] == ["mp4", "mp4"]
+    assert [name for name in by_id if "fragments" in by_id[name]] == ["1"]
+    assert [name for name in by_id if "hls" in by_id[name]] == ["2"]
+    assert not any({"single", "manifest_url"} & form.keys() for form in got["formats"])
+
+
+def test_fields_of_the_page_are_those_of_its_formats(ydl):
+    key = {"key": "00" * 16}
+    several = forms({"protocol": "m3u8"}, {"protocol": "m3u8", "hls_aes": None}, {"protocol": "https"})
+    several += [
+        {**forms({})[0], "format_id": "3", "protocol": "http_dash_segments", "fragments": [{"url": "https://h.org/1"}]}
+    ]
+    got = result(ydl, formats=several, hls_aes=key, is_live=True)
+    by_id = {form["format_id"]: form for form in got["formats"]}
+    assert by_id["0"]["hls"] == {"aes": key}
+    # A format's own come before the page's, as in yt-dlp.
+    assert "hls" not in by_id["1"]
+    assert [by_id[str(i)].get("by") for i in range(4)] == ["hls", "hls", "file", None]
+
+
+def test_a_list_of_fragments_brings_the_cookies_of_its_hosts(ydl):
+    for host in ("h.org", "cdn.org"):
+        ydl.get_info_extractor("TikTok")._set_cookie(host, "at", host)
+    fragments = [{"url": "https://cdn.org/1"}, {"url": "https://cdn.org/2"}]
+    (form,) = result(ydl, formats=forms({"protocol": "http_dash_segments", "fragments": fragments}))["formats"]
+    assert sorted(cookie["value"] for cookie in form["cookies"]) == ["cdn.org", "h.org"]
 
 
 ELSEWHERE = [
@@ -161,21 +195,6 @@ def test_cookies_of_a_format_go_to_its_host_only(ydl):
     assert form["cookies"] == [{"name": "a", "value": "1", "domain": ".h.org", "path": "/", "secure": True}]
 
 
-def test_subtitles(ydl):
-    given = {
-        "en": [{"url": "https://h.org/en.vtt", "name": "English"}, {"url": "ftp://h.org/en"}, {"data": "1"}],
-        "de": [{"url": "https://h.org/de.m3u8", "ext": "vtt", "protocol": "m3u8_native"}],
-    }
-    for several in given.values():
-        for item in several:
-            item.setdefault("ext", "vtt")
-    got = result(ydl, subtitles=given, automatic_captions=given, http_headers={"Referer": "https://h.org/"})
-    assert list(got["subtitles"]) == ["en"]
-    (link,) = got["subtitles"]["en"]
-    assert (link["url"], link["ext"], link["name"]) == ("https://h.org/en.vtt", "vtt", "English")
-    assert link["http_headers"]["Referer"] == "https://h.org/"
-
-
 @pytest.mark.parametrize("url", ELSEWHERE)
 def test_no_other_link_leaves_the_web(ydl, url):
     def links(url):
@@ -196,6 +215,12 @@ def test_earliest_expiry_of_all_links(ydl):
     several = forms({"url": f"https://h.org/a?expire={soon + 10}"}, {"url": f"https://h.org/b?expire={soon + 20}"})
     assert result(ydl, formats=several)["expires_at"] == soon + 10
     assert result(ydl, formats=several, thumbnail=f"https://h.org/t?x-expires={soon}")["expires_at"] == soon
+    # A playlist's is the playlist's; a list of fragments has one for all.
+    playlist = {"url": f"https://h.org/a.m3u8?exp={soon}", "protocol": "m3u8_native"}
+    assert result(ydl, formats=forms(playlist))["expires_at"] == soon
+    fragments = [{"path": f"{name}?expires={soon}"} for name in "abc"]
+    dash = {"protocol": "http_dash_segments", "fragment_base_url": "https://h.org/", "fragments": fragments}
+    assert result(ydl, formats=forms(dash))["expires_at"] == soon
 
 
 def test_playlist(ydl):

@@ -60,16 +60,65 @@ def test_same_answer_as_yt_dlp(stored, selector):
 
 def test_a_join_names_its_parts_and_the_single_file(stored):
     session, _, projected = stored
-    for selector in ("bv+ba", "bv*+ba/b", "hd+audio"):
+    for selector in ("bv+ba", "bv+ba/b", "hd+audio"):
         error = select(session, projected, selector)["error"]
         assert error["kind"] == "format_unavailable"
         assert "hd" in error["message"]
         assert "the best single file is 22" in error["message"]
 
 
+def test_a_join_without_a_single_file(stored):
+    session, _, projected = stored
+    by_id = {form["format_id"]: form for form in projected}
+    apart = [by_id["hd"], by_id["audio"]]
+    said = select(session, [*apart, by_id["hls-720"]], "bv+ba")["error"]["message"]
+    assert said.endswith("; the best single format is hls-720")
+    error = select(session, apart, "bv+ba")["error"]
+    assert (error["kind"], error["message"].partition("; ")[2]) == ("format_unavailable", "no format has both")
+
+
+@pytest.mark.parametrize(
+    ("selector", "left_out", "expected"),
+    [
+        # Nothing on the left: on to the right.
+        ("bv+ba/b", "hd", "hls-720"),
+        ("nope+ba/18", "", "18"),
+        ("bv[height>2000]+ba/b[height<=360]", "", "18"),
+        ("bv+nope/nope/w", "", "18"),
+        # What has sound takes no other.
+        ("bv*+ba/b", "hd", "hls-720"),
+        ("b+ba", "", "hls-720"),
+    ],
+)
+def test_what_is_no_join(stored, selector, left_out, expected):
+    session, original, projected = stored
+    formats = [form for form in projected if form["format_id"] != left_out]
+    assert select(session, formats, selector) == {"ok": {"format_ids": [expected]}}
+    with YoutubeDL({"quiet": True, "check_formats": False}, auto_init=False) as ydl:
+        given = [form for form in original if form["format_id"] != left_out]
+        assert [f["format_id"] for f in ydl._select_formats(given, ydl.build_format_selector(selector))] == [expected]
+
+
+def test_the_best_sound_as_it_is(stored):
+    session, _, projected = stored
+    assert select(session, projected, "bestaudio") == {"ok": {"format_ids": ["audio"]}}
+
+
+def test_no_selector_is_the_default_of_what_is_given(stored):
+    session, _, projected = stored
+    assert select(session, projected, "") == {"ok": {"format_ids": ["22"]}}
+    small = [form for form in projected if form.get("height") != 720]
+    assert select(session, small, "") == {"ok": {"format_ids": ["18"]}}
+    # As the server keeps them.
+    bare = [{key: value for key, value in form.items() if key not in ("hls", "fragments")} for form in projected]
+    assert select(session, bare, "") == {"ok": {"format_ids": ["22"]}}
+    for none in ([], [form for form in projected if form["format_id"] in ("hd", "audio")]):
+        assert select(session, none, "")["error"]["kind"] == "format_unavailable"
+
+
 @pytest.mark.parametrize(
     "selector",
-    ["", "  ", "b[", "(b", "/b", ",b", "+b", "b+", "b[height<=]", "b[height<=x]", "b[?]", "b[a=b]c[", "b[ext<5]",
+    ["  ", "b[", "(b", "/b", ",b", "+b", "b+", "b[height<=]", "b[height<=x]", "b[?]", "b[a=b]c[", "b[ext<5]",
      "b[height^=7]", "b[format_id~=(a+)+$]", "b[format_id!~='(a+)+$']", "b[format_id ~ = x]", "b\n", "b\x00",
      "(" * 11 + "b" + ")" * 11, "(" * 500, "[" * 500, "b" * 1001, "/".join("b" * 60), ",".join("b" * 60), "b+b+b+b+b",
      "all+all", "(all)+b", "mergeall", "'''", "\u00a0", "b.99999999999999999999"],
@@ -125,7 +174,9 @@ def test_white_space_does_not_hide_what_is_refused(stored, selector):
     assert select(session, projected, selector)["error"]["kind"] == "bad_request"
 
 
-@pytest.mark.parametrize("selector", ["b[url^=https]", "b[url*=h.org]", "b[cookies*=a]", "b[http_headers*=a]"])
+@pytest.mark.parametrize(
+    "selector", ["b[url^=https]", "b[url*=h.org]", "b[cookies*=a]", "b[http_headers*=a]", "b[by=file]"]
+)
 def test_filters_do_not_see_what_clients_must_not(stored, selector):
     session, _, projected = stored
     assert select(session, projected, "b[ext=mp4][height=720][protocol=https]") == {"ok": {"format_ids": ["22"]}}

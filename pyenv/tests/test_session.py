@@ -71,7 +71,7 @@ def test_extracts_a_post(start, stage):
     assert by_id["download"]["untested"]
     assert by_id["audio"]["vcodec"] == "none"
     for form in ok["formats"]:
-        assert form["single"]
+        assert form["by"] == "file"
         assert form["http_headers"]["Referer"] == VIDEO
         assert "Cookie" not in form["http_headers"]
         assert form["cookies"] == [

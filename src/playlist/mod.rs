@@ -1,21 +1,35 @@
 //! Playlists: HLS (RFC 8216) and lists of fragments, read to the segments that make up a video.
 //!
-//! Pure: text in, addresses out. Nothing is fetched here. Memory is at most about the text that was read, whatever it
-//! says, and the time to read it grows with its length alone.
+//! Pure: text in, addresses out. Nothing is fetched here. Memory is at most a few times the text that was read,
+//! whatever it says, and the time to read it grows with its length alone.
+
+mod address;
 
 mod decrypt;
 mod fragments;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+mod keys;
 mod master;
 mod media;
+mod parse;
+#[cfg(test)]
+mod properties;
+mod records;
 mod segments;
+#[cfg(test)]
+mod tests;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
+use address::Addresses;
 pub use decrypt::Decryptor;
 pub use fragments::Fragments;
+use keys::Aes;
 pub use master::{Variant, best};
 pub use media::Media;
+use segments::Builder;
 pub use segments::{Key, KeyFrom, Map, Segment, Segments};
 
 /// Settings of this room.
@@ -28,7 +42,7 @@ pub struct Limits {
 }
 
 /// What an extractor of yt-dlp says of a playlist: the fields of that names in `yt_dlp/downloader/hls.py`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extras {
     /// Query to be merged into the addresses of segments and maps: `extra_param_to_segment_url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +59,7 @@ pub struct Extras {
 }
 
 /// How segments are decrypted in place of what the playlist says: yt-dlp's `hls_aes`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HlsAes {
     /// Address of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,9 +117,19 @@ pub enum Playlist {
 }
 
 impl Playlist {
-    /// Reads a playlist that was had from `base`, which its addresses are relative to.
+    /// Reads a playlist that was had from `base`, after all redirects: its addresses are relative to that. Whether it is a
+    /// playlist of playlists, and of which depth, is for the caller to bound.
     pub fn parse(text: &[u8], base: &Url, extras: &Extras, limits: &Limits) -> Result<Self, PlaylistError> {
-        let _ = (text, base, extras, limits);
-        Err(PlaylistError::NotAPlaylist)
+        if text.len() > limits.bytes {
+            return Err(PlaylistError::TooLong);
+        }
+        let text = parse::text(text)?;
+        let addresses = Addresses::new(base)?;
+        if master::is_master(&text) {
+            return master::read(&text, &addresses).map(Self::Master);
+        }
+        let aes = Aes::of(extras.aes.as_ref(), &addresses)?;
+        let addresses = addresses.with_queries(extras.segment_query.as_deref(), extras.key_query.as_deref());
+        media::read(&text, Builder::new(addresses, aes, limits)).map(Self::Media)
     }
 }

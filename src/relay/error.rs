@@ -51,7 +51,7 @@ pub enum RelayError {
     #[error("the playlist leads to playlists that lead on and on")]
     Nested,
     /// A playlist, or what else is read whole, has more bytes than these.
-    #[error("a file that has to be read whole is longer than {0} bytes")]
+    #[error("a file that has to be read whole is longer than {0} bytes (MAX_PLAYLIST_BYTES)")]
     TooLong(usize),
     /// A key has not the length of one.
     #[error("the site's server sent no key of 16 bytes")]

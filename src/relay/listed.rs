@@ -65,7 +65,7 @@ impl Listed {
     }
 
     /// The same list, as if it were complete.
-    pub(super) fn as_it_is(mut self) -> Self {
+    pub(super) fn taken_as_complete(mut self) -> Self {
         self.media.ended = true;
         self
     }

@@ -67,7 +67,7 @@ impl Relay {
             Reached::Segments(page, listing) => (page, listing),
         };
         let listed = Listed::open(self.means(), page, listing).await?;
-        let mut feed = Feed::new(listed.as_it_is(), silence);
+        let mut feed = Feed::new(listed.taken_as_complete(), silence);
         let (mut segments, mut left) = (Vec::new(), most);
         while let Some(stretch) = feed.next().await? {
             let mut bytes = Vec::new();
