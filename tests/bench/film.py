@@ -29,7 +29,7 @@ CLIP = [
     *("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25,noise=alls=60:allf=t"),
     *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"),
     *("-t", str(SECONDS), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", str(25 * SECONDS)),
-    *("-b:v", "7600k", "-minrate", "7600k", "-maxrate", "7600k", "-bufsize", "2000k"),
+    *("-b:v", "7750k", "-minrate", "7750k", "-maxrate", "7750k", "-bufsize", "2000k"),
     *("-x264-params", "nal-hrd=cbr:scenecut=0", "-c:a", "aac", "-b:a", "96k", "-f", "mpegts"),
 ]
 """Noise, and filler where that is not enough: as many bytes in each second."""

@@ -2,7 +2,7 @@
 
 The playlists are pages of their own, which the generic extractor takes in a helper process; they are extracted before
 anything is measured, and figures are those of the server's own process. ffmpeg reads the same playlist and copies the
-film into a pipe; its figures are those that wait4(2) gives for it.
+film into a pipe; its figures are those that wait4(2) gives for it, its start included.
 """
 
 import hashlib
@@ -60,6 +60,7 @@ WAIT = {
     "median": ("until the first body byte, median, ms", 1),
     "p95": ("until the first body byte, 95th percentile, ms", 1),
     "beyond": ("median beyond the round trips (HLS: 2, others: 1), ms", 1),
+    "own": ("median beyond as many requests of the bare client, ms", 1),
 }
 """Figures of each table, their names in it, and their digits."""
 
@@ -193,11 +194,13 @@ def _wait(source: relays.Origin, made: Film, options: common.Options, into: Figu
                     times[side].append(_first_byte(connection, target, size))
             local.close()
             bare.close()
+    medians = {side: statistics.median(of[first_byte.WARM_UP :]) for side, of in times.items()}
     for side, (_, _, _, trips) in asked.items():
-        warm = times[side][first_byte.WARM_UP :]
-        into[side]["median"].append(statistics.median(warm))
-        into[side]["p95"].append(statistics.quantiles(warm, n=20)[-1])
-        into[side]["beyond"].append(statistics.median(warm) - trips * ROUND_TRIP)
+        into[side]["median"].append(medians[side])
+        into[side]["p95"].append(statistics.quantiles(times[side][first_byte.WARM_UP :], n=20)[-1])
+        into[side]["beyond"].append(medians[side] - trips * ROUND_TRIP)
+        # The delay itself, the origin and this client are late, too.
+        into[side]["own"].append(medians[side] - trips * medians["bare"])
 
 
 def _first_byte(connection: http.client.HTTPConnection, target: str, size: int) -> float:
