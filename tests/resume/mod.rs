@@ -29,7 +29,7 @@ fn impatient() -> &'static World {
 
 /// Every way for a body of `length` bytes to break after `after` of them. What is tested with one break is tested
 /// with all of them.
-fn breaks(after: u64, length: u64) -> [(&'static str, Fault); 5] {
+pub fn breaks(after: u64, length: u64) -> [(&'static str, Fault); 5] {
     [
         ("reset", Fault::Cut { after }),
         ("hang-up", Fault::HangUp { after }),
@@ -40,7 +40,7 @@ fn breaks(after: u64, length: u64) -> [(&'static str, Fault); 5] {
 }
 
 /// `first` once, then `then` for longer than anybody asks.
-fn then(first: Fault, then: &Fault) -> Vec<Option<Fault>> {
+pub fn then(first: Fault, then: &Fault) -> Vec<Option<Fault>> {
     std::iter::once(Some(first)).chain(std::iter::repeat_n(Some(then.clone()), 3 * TRIES)).collect()
 }
 

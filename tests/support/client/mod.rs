@@ -88,6 +88,20 @@ pub fn open(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> O
     send(Box::new(wire), method, &url, headers, body)
 }
 
+/// The same, over a connection whose kernel takes no more than about `window` bytes that have not been read.
+pub fn open_narrow(url: &str, window: usize) -> Open {
+    let url = Url::parse(url).unwrap();
+    let address = url.socket_addrs(|| None).unwrap()[0];
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
+    // Before the connection is made: afterwards the window has been announced.
+    socket.set_recv_buffer_size(window).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let wire = TcpStream::from(socket);
+    wire.set_read_timeout(Some(READ_LIMIT)).unwrap();
+    send(Box::new(wire), "GET", &url, &[], b"")
+}
+
 /// The same over a connection that is already there.
 pub fn send(mut wire: Box<dyn Wire>, method: &str, url: &Url, headers: &[(&str, &str)], body: &[u8]) -> Open {
     // A server may answer and close before it has read a body that it refuses.

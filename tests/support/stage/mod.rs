@@ -4,7 +4,9 @@
 //!
 //! The stage runs on threads of its own and its methods block, so tests can be plain functions and can share one.
 
+pub mod broadcasters;
 mod ca;
+mod live;
 mod media;
 mod plan;
 mod proxy;
@@ -15,6 +17,7 @@ pub mod tiktok;
 mod wire;
 pub mod youtube;
 
+pub use live::Live;
 pub use media::{Media, sha256};
 pub use reply::{Fault, Reply};
 pub use seen::{Outcome, Scheme, Seen};
@@ -26,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use tokio::sync::watch;
 
-type MakeReply = Box<dyn Fn(&str) -> Reply + Send + Sync>;
+type MakeReply = Box<dyn Fn(&str) -> Arc<Reply> + Send + Sync>;
 
 /// The scripts of one host.
 #[derive(Default)]
@@ -56,7 +59,7 @@ impl Backstage {
         let host = hosts.get(host)?;
         host.exact.get(path).cloned().or_else(|| {
             let (_, make) = host.below.iter().find(|(prefix, _)| path.starts_with(prefix))?;
-            Some(Arc::new(make(path)))
+            Some(make(path))
         })
     }
 }
@@ -157,10 +160,17 @@ impl Stage {
         hosts.entry(host.to_owned()).or_default().exact.insert(path.to_owned(), Arc::new(reply));
     }
 
-    /// Answers at every path below `prefix` that has no script of its own; `make` is given the path.
-    pub fn play_below(&self, host: &str, prefix: &str, make: impl Fn(&str) -> Reply + Send + Sync + 'static) {
+    /// Answers at every path below `prefix` that has no script of its own; `make` is given the path, and may give the
+    /// same reply again and again, which then goes through its faults.
+    pub fn play_below<R: Into<Arc<Reply>>>(
+        &self,
+        host: &str,
+        prefix: &str,
+        make: impl Fn(&str) -> R + Send + Sync + 'static,
+    ) {
+        let make: MakeReply = Box::new(move |path| make(path).into());
         let mut hosts = self.backstage.hosts.write().unwrap();
-        hosts.entry(host.to_owned()).or_default().below.push((prefix.to_owned(), Box::new(make)));
+        hosts.entry(host.to_owned()).or_default().below.push((prefix.to_owned(), make));
     }
 
     /// Lets everything that a fault holds back, or will hold back in a request that has been seen, go on.

@@ -30,14 +30,27 @@ const LADDER: [(u32, &str, &str, Option<u32>, bool); 3] = [
 pub struct Video {
     id: String,
     films: Vec<(u32, Media)>,
+    /// Language and kind of each.
+    captions: Vec<(String, Option<String>)>,
 }
 
 impl Video {
     /// Puts a video of three formats on the stage. `id` has eleven characters.
     pub fn install(stage: &Stage, id: &str) -> Video {
+        Video::captioned(stage, id, &[])
+    }
+
+    /// The same with subtitles: language, kind (`asr`: made by a machine) and text.
+    pub fn captioned(stage: &Stage, id: &str, captions: &[(&str, Option<&str>, &str)]) -> Video {
         assert_eq!(id.len(), 11);
         let films = LADDER.map(|(itag, ..)| (itag, Media::new(u64::from(itag), 30_000 + u64::from(itag))));
-        let video = Video { id: id.to_owned(), films: films.to_vec() };
+        let named =
+            captions.iter().map(|(language, kind, _)| ((*language).to_owned(), kind.map(str::to_owned)));
+        let video = Video { id: id.to_owned(), films: films.to_vec(), captions: named.collect() };
+        for (language, _, text) in captions {
+            // Real ones are told apart by the query; the stage tells them apart by the path.
+            stage.play(PAGES, &format!("/api/timedtext/{id}/{language}"), Reply::text("text/vtt", *text));
+        }
         let response = video.response();
         let ytcfg = json!({
             "PLAYER_JS_URL": PLAYER_PATH,
@@ -82,7 +95,23 @@ impl Video {
                 "author": "Sluice Gate", "isLiveContent": false,
             },
             "streamingData": {"formats": whole, "adaptiveFormats": parts},
+            "captions": {"playerCaptionsTracklistRenderer": {"captionTracks": self.caption_tracks()}},
         })
+    }
+
+    fn caption_tracks(&self) -> Vec<Value> {
+        let track = |(language, kind): &(String, Option<String>)| {
+            let mut track = json!({
+                "baseUrl": format!("https://{PAGES}/api/timedtext/{}/{language}?v={}&lang={language}", self.id, self.id),
+                "name": {"simpleText": language}, "languageCode": language, "vssId": format!(".{language}"),
+            });
+            if let Some(kind) = kind {
+                track["kind"] = json!(kind);
+                track["vssId"] = json!(format!("a.{language}"));
+            }
+            track
+        };
+        self.captions.iter().map(track).collect()
     }
 }
 

@@ -1,0 +1,358 @@
+//! Playlists that mean harm: an error within limits, and nothing else. Each is a good one first, by the same token.
+
+use crate::support::client::Answer;
+use crate::support::film::assert_cut_off;
+use crate::support::packaged::{KEY, KEY_FILE, Package, package};
+use crate::support::shown::Shown;
+use crate::support::stage::{Media, Reply};
+use crate::support::world::{World, assert_problem, fresh_id, world};
+use bytes::Bytes;
+
+const M3U8: &str = "application/vnd.apple.mpegurl";
+
+/// Addresses where nobody may be sent.
+const FORBIDDEN: [(&str, &str); 5] = [
+    ("http://127.0.0.1", "127.0.0.1"),
+    ("https://169.254.169.254", "169.254.169.254"),
+    ("http://[::1]", "::1"),
+    ("http://0x7f000001", "127.0.0.1"),
+    ("https://10.0.0.1:8443", "10.0.0.1"),
+];
+
+/// Addresses that are none of the web's.
+const FOREIGN: [&str; 3] =
+    ["file:///etc/passwd", "data:video/mp2t;base64,R0AREA==", "ftp://example.net/0.ts"];
+
+/// A package on the stage that has streamed once by its token.
+struct Victim {
+    shown: Shown,
+    path: String,
+}
+
+impl Victim {
+    fn of(world: &World, package: &Package) -> Victim {
+        let shown = world.show(package);
+        let path = shown.token_path(world);
+        shown.assert_whole(&world.get(&path), "as it was");
+        Victim { shown, path }
+    }
+
+    /// The answer under another playlist. Afterwards the good one streams again.
+    fn under(&self, world: &World, text: &str) -> Answer {
+        self.shown.play_index(world, text);
+        let answer = world.get(&self.path);
+        self.restore(world);
+        answer
+    }
+
+    fn restore(&self, world: &World) {
+        self.shown.play(world, self.shown.package.index, |reply| reply);
+        self.shown.assert_whole(&world.get(&self.path), "as it was, again");
+    }
+}
+
+#[test]
+fn lists_of_variants_that_lead_in_circles() {
+    let world = world();
+    let victim = Victim::of(world, package("ts"));
+    let master = |target: &str| format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{target}\n");
+    let host = &victim.shown.host;
+    world.stage.play(host, "/v1/other.m3u8", Reply::text(M3U8, master("index.m3u8")));
+    world.stage.play_below(host, "/deep/", |path| {
+        let next = path["/deep/".len()..].parse::<u64>().map_or(1, |number| number + 1);
+        Reply::text(M3U8, format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/deep/{next}\n"))
+    });
+    for target in ["index.m3u8", "other.m3u8", "/deep/0"] {
+        let before = world.stage.seen_at(host).len();
+        victim.shown.play_index(world, &master(target));
+        assert_problem(&world.get(&victim.path), 502, "upstream_error");
+        let asked = world.stage.seen_at(host).len() - before;
+        assert!(asked <= 10, "{target}: asked {asked} times");
+    }
+    victim.restore(world);
+}
+
+#[test]
+fn a_million_segments() {
+    let world = world();
+    let victim = Victim::of(world, package("ts"));
+    let head = Bytes::from_static(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n");
+    let unit = Bytes::from_static(b"#EXTINF:1,\n0.ts\n");
+    for count in [1_000_000, 150_000] {
+        let endless = Media::tiled([(head.clone(), 1), (unit.clone(), count)]);
+        victim.shown.play(world, "index.m3u8", |reply| reply.bytes_of(&endless));
+        assert_problem(&world.get(&victim.path), 502, "limit_exceeded");
+    }
+    let line_without_end = Media::tiled([(head, 1), (Bytes::from_static(b"a"), u64::MAX)]);
+    victim.shown.play(world, "index.m3u8", |reply| reply.bytes_of(&line_without_end).chunked());
+    assert_problem(&world.get(&victim.path), 502, "limit_exceeded");
+    victim.restore(world);
+}
+
+#[test]
+fn the_limits_are_the_settings() {
+    let ts = package("ts");
+    let length = ts.playlist().len();
+    let tight = World::keyed(&[("MAX_SEGMENTS", "6"), ("MAX_PLAYLIST_BYTES", &length.to_string())]);
+    let victim = Victim::of(&tight, ts);
+    let one_more = ts.playlist().replace("#EXTINF:1.000000,\n5.ts", "#EXTINF:1,\n5.ts\n#EXTINF:1,\n5.ts");
+    let one_more = one_more.replace(".000000", "");
+    assert!(one_more.len() <= length);
+    assert_problem(&victim.under(&tight, &one_more), 502, "limit_exceeded");
+    let longer = format!("{}\n", ts.playlist());
+    assert_problem(&victim.under(&tight, &longer), 502, "limit_exceeded");
+    // The fragments of a manifest count as well.
+    let dash = Victim::of(&World::keyed(&[("MAX_SEGMENTS", "7")]), package("dash by number"));
+    assert_eq!(dash.shown.package.parts.len(), 7);
+    let less = World::keyed(&[("MAX_SEGMENTS", "6")]);
+    let answer = less.get(&less.show(package("dash by number")).stream_path());
+    assert_problem(&answer, 502, "limit_exceeded");
+}
+
+#[test]
+fn what_is_no_playlist() {
+    let world = world();
+    let victim = Victim::of(world, package("ts"));
+    let ts = victim.shown.package.playlist();
+    for text in [
+        String::new(),
+        "<!DOCTYPE html><p>Not found.".to_owned(),
+        "#EXTM3U\n".to_owned(),
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-ENDLIST\n".to_owned(),
+        ts.replace("#EXTM3U", "#EXTM3V"),
+        "\u{0}".repeat(1000),
+        format!("#EXTM3U\n#EXT-X-KEY:METHOD=AES-128\n{ts}"),
+        ts.replace("0.ts", "http://[bad"),
+    ] {
+        let answer = victim.under(world, &text);
+        assert_problem(&answer, 502, "upstream_error");
+    }
+}
+
+#[test]
+fn numbers_that_overflow() {
+    let world = world();
+    let victim = Victim::of(world, package("ts in ranges"));
+    let good = victim.shown.package.playlist();
+    let first = good.lines().find(|line| line.starts_with("#EXT-X-BYTERANGE")).unwrap();
+    let with_range = |range: &str| good.replace(first, &format!("#EXT-X-BYTERANGE:{range}"));
+    let over = "18446744073709551616";
+    let most = "18446744073709551615";
+    for text in [
+        good.replace("SEQUENCE:0", &format!("SEQUENCE:{over}")),
+        good.replace("SEQUENCE:0", &format!("SEQUENCE:{most}")),
+        good.replace("SEQUENCE:0", "SEQUENCE:-1"),
+        with_range(&format!("{over}@0")),
+        with_range(&format!("{most}@{most}")),
+        with_range(&format!("1@{most}")),
+        with_range(&format!("{most}@1")),
+        with_range("-5@0"),
+        with_range("5@-1"),
+    ] {
+        let answer = victim.under(world, &text);
+        assert_problem(&answer, 502, "upstream_error");
+    }
+    // Durations are not needed to find the pieces: what is done with such is open, but not to fall over them.
+    for duration in ["1e308", "1e999", "-1", "nan", "99999999999999999999"] {
+        for text in [
+            good.replace("EXTINF:1.000000", &format!("EXTINF:{duration}")),
+            good.replace("DURATION:1", &format!("DURATION:{duration}")),
+        ] {
+            let answer = victim.under(world, &text);
+            match answer.status {
+                200 => victim.shown.assert_whole(&answer, duration),
+                _ => assert_problem(&answer, 502, "upstream_error"),
+            }
+        }
+    }
+}
+
+#[test]
+fn ranges_past_the_end() {
+    let world = world();
+    for name in ["ts in ranges", "fmp4 in ranges"] {
+        let victim = Victim::of(world, package(name));
+        let package = &victim.shown.package;
+        let good = package.playlist();
+        let ranges: Vec<&str> = good.lines().filter(|line| line.starts_with("#EXT-X-BYTERANGE")).collect();
+        let size = package.whole.len();
+        for range in [format!("1000@{size}"), format!("1000@{}", size - 10), "1000@9000000000000".to_owned()]
+        {
+            let tag = format!("#EXT-X-BYTERANGE:{range}");
+            let what = format!("{name}: {range}");
+            // Where it comes first, all that may have come before it is the map.
+            let map =
+                if name.starts_with("fmp4") { &package.whole[..1400] } else { &package.whole[size - 10..] };
+            assert_cut_off(&victim.under(world, &good.replace(ranges[0], &tag)), map, &what);
+            let answer = victim.under(world, &good.replace(ranges[3], &tag));
+            let third = ranges[3].split_once('@').unwrap().1.parse::<usize>().unwrap();
+            let before = [&package.whole[..third], &package.whole[size - 10..]].concat();
+            assert_cut_off(&answer, &before, &what);
+        }
+    }
+}
+
+/// Checks that a playlist with `place` for an address leads nowhere that is forbidden, and does lead elsewhere.
+fn assert_guarded(world: &World, package: &Package, file: &str, playlist: &dyn Fn(&str) -> String) {
+    let victim = Victim::of(world, package);
+    let allowed = format!("allowed{}.example.net", fresh_id());
+    let path = format!("/guarded/{}", fresh_id());
+    let bytes = Media::of(package.files[file].clone());
+    let hosts = FORBIDDEN.map(|(_, host)| host);
+    for host in hosts.into_iter().chain([allowed.as_str()]) {
+        world.stage.play(host, &path, Reply::media(&bytes));
+    }
+    for (origin, host) in FORBIDDEN {
+        let answer = victim.under(world, &playlist(&format!("{origin}{path}")));
+        assert_problem(&answer, 403, "blocked_address");
+        let reached = world.stage.seen_where(|seen| seen.host == host && seen.path() == path);
+        assert_eq!(reached.len(), 0, "{origin}");
+    }
+    for foreign in FOREIGN {
+        assert_problem(&victim.under(world, &playlist(foreign)), 502, "upstream_error");
+    }
+    victim.shown.play_index(world, &playlist(&format!("https://{allowed}{path}")));
+    victim.shown.assert_whole(&world.get(&victim.path), "at an allowed address");
+    assert_eq!(world.stage.seen_at(&allowed).len(), 1);
+    // Nor is anybody led there from an allowed address.
+    for (origin, host) in FORBIDDEN {
+        world.stage.play(&allowed, &path, Reply::redirect(302, &format!("{origin}{path}")));
+        assert_problem(&world.get(&victim.path), 403, "blocked_address");
+        assert_eq!(world.stage.seen_where(|it| it.host == host && it.path() == path).len(), 0, "{origin}");
+    }
+}
+
+#[test]
+fn segments_at_forbidden_addresses() {
+    let ts = package("ts");
+    assert_guarded(world(), ts, "0.ts", &|address| {
+        ts.playlist().replace("\n0.ts\n", &format!("\n{address}\n"))
+    });
+}
+
+#[test]
+fn maps_at_forbidden_addresses() {
+    let fmp4 = package("fmp4");
+    assert_guarded(world(), fmp4, "init.mp4", &|address| fmp4.playlist().replace("init.mp4", address));
+}
+
+#[test]
+fn keys_at_forbidden_addresses() {
+    for name in ["aes with an iv", "aes by sequence"] {
+        let aes = package(name);
+        assert_guarded(world(), aes, KEY_FILE, &|address| aes.playlist().replace(KEY_FILE, address));
+    }
+}
+
+#[test]
+fn variants_at_forbidden_addresses() {
+    let ts = package("ts");
+    let mut files = ts.clone();
+    // Wherever its playlist is, its segments are where they were.
+    let world = world();
+    let host = world.show(ts).host;
+    let absolute = ts.playlist().replace(".ts\n", ".ts\n").replace(",\n", &format!(",\nhttps://{host}/v1/"));
+    files.files.insert("media.m3u8".to_owned(), absolute.into());
+    assert_guarded(world, &files, "media.m3u8", &|address| {
+        format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.42c00c,mp4a.40.2\"\n{address}\n")
+    });
+}
+
+#[test]
+fn fragments_at_forbidden_addresses() {
+    let world = world();
+    let list = package("dash by list");
+    let initialization = &list.parts[0];
+    let path = format!("/guarded/{}", fresh_id());
+    let bytes = Media::of(list.files[initialization].clone());
+    let allowed = format!("allowed{}.example.net", fresh_id());
+    let manifest = |address: &str| {
+        list.with_playlist("guarded", list.playlist().replace(initialization.as_str(), address))
+    };
+    for (origin, host) in FORBIDDEN {
+        world.stage.play(host, &path, Reply::media(&bytes));
+        let shown = world.show(&manifest(&format!("{origin}{path}")));
+        assert_problem(&world.get(&shown.stream_path()), 403, "blocked_address");
+        assert_eq!(world.stage.seen_where(|it| it.host == host && it.path() == path).len(), 0, "{origin}");
+    }
+    world.stage.play(&allowed, &path, Reply::media(&bytes));
+    let shown = world.show(&manifest(&format!("https://{allowed}{path}")));
+    shown.assert_whole(&world.get(&shown.stream_path()), "at an allowed address");
+}
+
+#[test]
+fn a_forbidden_address_later_on_is_a_visible_cut() {
+    let world = world();
+    let ts = package("ts");
+    let victim = Victim::of(world, ts);
+    world.stage.play("127.0.0.1", "/3.ts", Reply::media(&Media::of(ts.files["3.ts"].clone())));
+    let before: usize = ts.parts[..3].iter().map(|part| ts.files[part].len()).sum();
+    let answer = victim.under(world, &ts.playlist().replace("\n3.ts\n", "\nhttp://127.0.0.1/3.ts\n"));
+    assert_cut_off(&answer, &ts.whole[..before], "later on");
+    assert_eq!(world.stage.seen_where(|it| it.host == "127.0.0.1" && it.path() == "/3.ts").len(), 0);
+}
+
+#[test]
+fn encryption_that_is_not_known_is_named() {
+    let world = world();
+    let aes = package("aes with an iv");
+    let victim = Victim::of(world, aes);
+    for method in ["SAMPLE-AES", "SAMPLE-AES-CTR", "ROT13"] {
+        let answer =
+            victim.under(world, &aes.playlist().replace("METHOD=AES-128", &format!("METHOD={method}")));
+        assert_problem(&answer, 502, "upstream_error");
+        assert!(answer.text().contains(method), "{}", answer.text());
+    }
+}
+
+#[test]
+fn keys_of_a_wrong_length() {
+    let world = world();
+    let victim = Victim::of(world, package("aes with an iv"));
+    let wrong = [0, 1, 15, 17, 32, 1 << 20].map(|length| Media::of(vec![7; length]));
+    let endless = Media::tiled([(Bytes::from_static(b"k"), u64::MAX)]);
+    for (media, chunked) in wrong.into_iter().map(|media| (media, false)).chain([(endless, true)]) {
+        victim.shown.play(world, KEY_FILE, |reply| {
+            let reply = reply.bytes_of(&media);
+            if chunked { reply.chunked() } else { reply }
+        });
+        assert_problem(&world.get(&victim.path), 502, "upstream_error");
+    }
+    victim.shown.play(world, KEY_FILE, |reply| reply);
+    victim.restore(world);
+}
+
+#[test]
+fn what_does_not_decrypt_is_a_visible_cut() {
+    let world = world();
+    let aes = package("aes with an iv");
+    let victim = Victim::of(world, aes);
+    let whole = &aes.files["0.ts"];
+    let damaged = |at: usize| {
+        let mut bytes = whole.to_vec();
+        bytes[at] ^= 0xff;
+        Media::of(bytes)
+    };
+    let length = whole.len();
+    let cases = [
+        // The block before the last decides over the padding.
+        ("padding", damaged(length - 17)),
+        ("last block", damaged(length - 1)),
+        ("no whole block", Media::of(whole.slice(..length - 1))),
+        ("a block less", Media::of(whole.slice(..length - 16))),
+    ];
+    for (what, media) in cases {
+        victim.shown.play(world, "0.ts", |reply| reply.bytes_of(&media));
+        let answer = world.get(&victim.path);
+        assert_cut_off(&answer, &aes.whole[..length - 16], what);
+    }
+    victim.shown.play(world, "0.ts", |reply| reply);
+    // Another key: nothing of it is the film, and it does not end well either.
+    victim.shown.play(world, KEY_FILE, |reply| {
+        reply.bytes_of(&Media::of(KEY.iter().rev().copied().collect::<Vec<_>>()))
+    });
+    let answer = world.get(&victim.path);
+    assert!(answer.status == 502 || !answer.complete(), "{} bytes and a clean end", answer.body.len());
+    victim.shown.play(world, KEY_FILE, |reply| reply);
+    victim.restore(world);
+}
