@@ -207,7 +207,7 @@ impl Reader<'_> {
                 origins: self.value("CORS_ORIGINS", values::origins),
                 closed: self.value("ENDPOINTS", admission::closed),
                 rendered_bytes: cache.bytes / 4,
-                subtitle_bytes: playlists.bytes,
+                subtitle_bytes: self.value("MAX_SUBTITLE_BYTES", values::number(64 << 10, 64 << 20)),
             },
             extract: extract::Settings {
                 sites: entry.sites.as_ref().map(|sites| extract::AllowedSites {
@@ -232,6 +232,7 @@ impl Reader<'_> {
                 read: read_buffer,
                 max_streams: self.value("MAX_STREAMS", values::number(1, 1_000_000)),
                 playlists,
+                lists: self.value("PLAYLIST_MEMORY", values::number(1 << 20, 1 << 40)),
             },
             egress: egress::Settings {
                 exits,

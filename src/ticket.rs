@@ -68,6 +68,12 @@ pub struct Link {
     /// `downloader_options.http_chunk_size`).
     #[serde(default, rename = "chunk_size", skip_serializing_if = "Option::is_none")]
     pub chunk: Option<NonZeroU64>,
+    /// Unix seconds before which the CDN may refuse it (yt-dlp's `available_at`).
+    #[serde(rename = "available_at", default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    /// Whether it has no beginning to count bytes from, so that what breaks off is over: a broadcast in one file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_resume: bool,
     /// The way by which the page was fetched: the CDN may serve that address alone.
     #[serde(rename = "r", default, skip_serializing_if = "Route::is_any")]
     pub route: Route,

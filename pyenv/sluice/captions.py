@@ -13,7 +13,7 @@ from sluice.delivery import may_be_delivered
 Json = dict[str, Any]
 
 MAX_LANGUAGES = 200
-"""Languages of a page that are kept, the first ones: those after YouTube's are translations of translations."""
+"""Languages of a page that are kept, the first ones: YouTube has as many for each track that people wrote."""
 
 _BEST = ("vtt", "srt")
 
@@ -34,9 +34,11 @@ def keep_one_each(captions: Any, most: int) -> dict[str, list[Json]]:
 
 
 def _best(files: Iterable[Any]) -> Json | None:
-    found = [item for item in files if isinstance(item, dict) and may_be_delivered(item)]
-    for ext in _BEST:
-        for item in found:
-            if (item.get("ext") or determine_ext(item["url"])) == ext:
-                return item
-    return found[0] if found else None
+    # A page has a thousand of them: all are ranked, few are looked at.
+    ranked = sorted((item for item in files if isinstance(item, dict)), key=_rank)
+    return next((item for item in ranked if may_be_delivered(item)), None)
+
+
+def _rank(item: Json) -> int:
+    ext = item.get("ext") or determine_ext(str(item.get("url")))
+    return _BEST.index(ext) if ext in _BEST else len(_BEST)

@@ -10,7 +10,8 @@ class Limits:
     """The most of everything. The setting of a field is its name in capitals after `MAX_`.
 
     `page_bytes`: of one answer, decoded; `job_bytes`: of all answers of a job, decoded, and of what a manifest's
-    templates unfold to. `formats`, `images` (thumbnails, and photos of a post), `subtitles` (files): of one page.
+    templates unfold to. `formats`, `images` (thumbnails, and photos of a post), `subtitles` (files; automatic ones are
+    cut at what is left of it): of one page.
     `fragments`: of one format; `job_fragments`: of all formats of a job. `entries`: of a playlist, which is cut there;
     everything else ends the job. `requests`: of a job, redirects included; `redirects`: of one request;
     `handoffs`: from extractor to extractor. `result_bytes`: of the JSON that goes back; `depth`: calls within calls,

@@ -127,10 +127,12 @@ class Session:
         return self._job("", options_json, lambda ydl: handoff.resume(ydl, ydl.meter, json.loads(state_json)))
 
     def select(self, formats_json: str, selector: str) -> str:
-        """Apply a format selector to an Extraction's `formats`, without the network.
+        """Apply a format selector to an Extraction's `formats`, without the network; the empty one picks the default.
 
-        Returns {"ok": {"format_ids": [...]}}, best or first asked for first, or {"error": ...} with `bad_request` for
-        a malformed selector and `format_unavailable` when no single file matches.
+        They may come without `hls` and `fragments`. One without `by` is there, but never the default: so a format that
+        is too large for a client still tells that the page has sound. Returns {"ok": {"format_ids": [...]}}, best or
+        first asked for first, or {"error": ...} with `bad_request` for a malformed selector and `format_unavailable`
+        when nothing matches, or what matches must be joined.
         """
         return _answer(lambda: self._select(formats_json, selector))
 

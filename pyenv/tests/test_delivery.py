@@ -4,6 +4,8 @@ import random
 from urllib.parse import parse_qs, urljoin
 
 import pytest
+from yt_dlp import YoutubeDL
+from yt_dlp.downloader.dash import DashSegmentsFD
 from yt_dlp.utils import LazyList, update_url_query
 
 from sluice.delivery import deliver, may_be_delivered
@@ -138,6 +140,18 @@ def test_packing_loses_nothing(name):
     given = LISTS[name]
     expected = [urljoin(BASE, fragment.get("url") or fragment["path"]) for fragment in given]
     assert addresses(dash(given)) == expected
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("query", [None, "a=b", "a=1&b=%2F"])
+def test_the_addresses_are_those_of_yt_dlps_downloader(name, query):
+    form = {"url": f"{BASE}a.mpd", "fragment_base_url": BASE, "fragments": LISTS[name]}
+    with YoutubeDL({"quiet": True}, auto_init=False) as ydl:
+        downloader = DashSegmentsFD(ydl, {})
+        listed = list(downloader._get_fragments(form, {"fragment_index": 0}, parse_qs(query or "") or None))
+    # An address without a scheme is left to whoever opens it.
+    expected = [urljoin(BASE, fragment["url"]) for fragment in listed]
+    assert addresses(dash(LISTS[name], extra_param_to_segment_url=query)) == expected
 
 
 def test_packing_loses_nothing_of_anything():

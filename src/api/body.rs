@@ -19,6 +19,16 @@ pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(never).boxed_unsync()
 }
 
+/// The same, with something that is kept until the body is sent or given up.
+pub(super) fn kept(bytes: impl Into<Bytes>, held: impl Send + 'static) -> Body {
+    let full = Full::new(bytes.into());
+    full.map_err(move |error| {
+        let _ = &held;
+        never(error)
+    })
+    .boxed_unsync()
+}
+
 pub(super) fn stream<B>(body: B) -> Body
 where
     B: hyper::body::Body<Data = Bytes, Error = Broken> + Send + 'static,

@@ -1,23 +1,23 @@
 //! Which of a page's formats a client gets: by yt-dlp's selector or by default, and within a size.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::Api;
 use super::content::content;
 use super::error::{ApiError, Code};
-use crate::extract::{Asker, By, Extraction, Format, PageUrl};
-use crate::relay::Origin;
+use crate::extract::{Asker, By, Extraction, Format, Offer, PageUrl};
+use crate::relay::{Origin, RelayError};
 use crate::ticket::Item;
 
 /// Most formats whose size the site's servers are asked for.
 const MAX_ASKED: usize = 16;
 /// How many of them at a time.
 const ASKED_AT_ONCE: usize = 4;
-/// Longest wait for one of them.
+/// Longest wait for all of them.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is wanted of a page.
@@ -58,53 +58,72 @@ impl Api {
                 let default = extraction.default.clone().ok_or_else(|| no_default(extraction))?;
                 return Ok(vec![default]);
             };
-            let formats: Vec<_> = extraction.formats.iter().collect();
-            return Ok(self.extractor.select(&formats, selector, asker).await?);
+            let offers: Vec<_> =
+                extraction.formats.iter().map(|format| Offer { format, too_large: false }).collect();
+            return Ok(self.extractor.select(&offers, selector, asker).await?);
         };
-        let fit = self.within(page, extraction, most).await;
-        if fit.is_empty() {
-            return Err(ApiError::not_there(format!(
-                "no format of this page is known to have at most {most} bytes"
-            )));
+        let offers = self.within(page, extraction, most).await?;
+        if offers.iter().all(|offer| offer.too_large) {
+            let detail = format!("no format of this page is known to have at most {most} bytes");
+            return Err(ApiError::not_there(detail));
         }
         // Without a selector, what plays everywhere is chosen among them.
-        Ok(self.extractor.select(&fit, wish.selector.as_deref().unwrap_or_default(), asker).await?)
+        Ok(self.extractor.select(&offers, wish.selector.as_deref().unwrap_or_default(), asker).await?)
     }
 
-    /// The formats that have at most so many bytes, as far as that can be known.
-    async fn within<'a>(&self, page: &PageUrl, extraction: &'a Extraction, most: u64) -> Vec<&'a Format> {
-        let streamable = extraction.formats.iter().filter(|format| format.delivery.by.is_some());
-        let is_asked =
-            |format: &Format| format.info.filesize.is_none() && format.delivery.by == Some(By::File);
+    /// All formats, and which have more than so many bytes, or may have, as far as that can be known.
+    async fn within<'a>(
+        &self,
+        page: &PageUrl,
+        extraction: &'a Extraction,
+        most: u64,
+    ) -> Result<Vec<Offer<'a>>, ApiError> {
+        let deadline = Instant::now() + ASK_TIMEOUT;
         let mut asked = 0;
-        let sizes = streamable.map(|format| {
-            let ask = is_asked(format) && asked < MAX_ASKED;
+        let sizes = extraction.formats.iter().map(|format| {
+            let is_asked = format.info.filesize.is_none() && format.delivery.by == Some(By::File);
+            let ask = is_asked && asked < MAX_ASKED;
             asked += usize::from(ask);
             async move {
                 let size = match ask {
-                    true => self.size(page, extraction, format).await,
+                    true => self.size(page, extraction, format, deadline).await?,
                     false => known_size(extraction, format),
                 };
-                (format, size)
+                let fits = format.delivery.by.is_some() && size.is_some_and(|size| size <= most);
+                Ok(Offer { format, too_large: !fits })
             }
         });
         // In their order, best first.
-        let sizes = stream::iter(sizes.collect::<Vec<_>>()).buffered(ASKED_AT_ONCE);
-        let fit = sizes.filter(|(_, size)| std::future::ready(size.is_some_and(|size| size <= most)));
-        fit.map(|(format, _)| format).collect().await
+        let offers = stream::iter(sizes.collect::<Vec<_>>()).buffered(ASKED_AT_ONCE);
+        offers.collect::<Vec<_>>().await.into_iter().collect()
     }
 
-    async fn size(&self, page: &PageUrl, extraction: &Extraction, format: &Format) -> Option<u64> {
+    /// What the CDN says.
+    async fn size(
+        &self,
+        page: &PageUrl,
+        extraction: &Extraction,
+        format: &Format,
+        deadline: Instant,
+    ) -> Result<Option<u64>, ApiError> {
         let item = Item::Format(format.info.format_id.clone());
-        let content = content(extraction, &item)?;
+        let Some(content) = content(extraction, &item) else { return Ok(None) };
+        let url = content.link().url.clone();
+        if let Some(size) = self.sizes.get(&url) {
+            return Ok(Some(size));
+        }
         let origin = Origin { page: page.as_str().to_owned(), item, content };
-        match timeout(ASK_TIMEOUT, self.relay.size(origin)).await {
-            Ok(Ok(size)) => size,
+        match timeout_at(deadline.into(), self.relay.size(origin)).await {
+            Ok(Ok(Some(size))) => {
+                self.sizes.insert(url, size);
+                Ok(Some(size))
+            }
+            Ok(Err(error @ RelayError::Full)) => Err(error.into()),
             Ok(Err(error)) => {
                 tracing::info!(%error, format_id = format.info.format_id, "the size is not known");
-                None
+                Ok(None)
             }
-            Err(_) => None,
+            Ok(Ok(None)) | Err(_) => Ok(None),
         }
     }
 }

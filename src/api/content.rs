@@ -13,5 +13,7 @@ pub fn content(extraction: &Extraction, item: &Item) -> Option<Content> {
         By::Hls => List::Hls(delivery.hls.clone()),
         By::Fragments => List::Fragments(delivery.fragments.clone()?),
     };
-    Some(Content::Segments(Listing { link, list }))
+    // yt-dlp, too, takes a list then for what it is at that moment.
+    let complete = extraction.metadata.is_live == Some(false);
+    Some(Content::Segments(Listing { link, list, complete }))
 }

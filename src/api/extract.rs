@@ -196,7 +196,7 @@ fn view<'a>(
         .filter(wanted)
         .map(|format| {
             let link = tickets.link(Item::Format(format.info.format_id.clone()))?;
-            let is_file = format.delivery.by == Some(By::File);
+            let is_file = format.delivery.by == Some(By::File) && !format.link.no_resume;
             Ok(FormatView { info: &format.info, length_known: is_file, ranges: is_file, link })
         })
         .collect::<Result<Vec<_>, ApiError>>()?;

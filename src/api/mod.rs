@@ -23,12 +23,13 @@ mod visit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::ORIGIN;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Body as _;
+use moka::sync::Cache;
 use tracing::Instrument;
 
 use crate::admission::{Admission, Refusal};
@@ -50,6 +51,10 @@ pub use tickets::{Tokens, sealed_by};
 use visit::Visit;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Most files whose sizes are remembered, and for how long.
+const MAX_SIZES: u64 = 1000;
+const SIZE_TTL: Duration = Duration::from_secs(300);
 
 /// Settings of this room.
 #[derive(Debug, Clone)]
@@ -126,6 +131,8 @@ pub struct Api {
     sealer: Arc<Sealer>,
     relay: Relay,
     rendered: Rendered,
+    /// What the sites' servers said of files, by their addresses.
+    sizes: Cache<String, u64>,
     /// What `/openapi.json` answers.
     description: Bytes,
     metrics: Arc<Metrics>,
@@ -153,6 +160,7 @@ impl Api {
             sealer,
             relay,
             rendered: Rendered::new(settings.rendered_bytes),
+            sizes: Cache::builder().max_capacity(MAX_SIZES).time_to_live(SIZE_TTL).build(),
             metrics,
             settings,
             started: Instant::now(),

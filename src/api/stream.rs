@@ -47,7 +47,7 @@ impl Api {
             None => self.admitted(&request, visit)?,
         };
         // Before there is work for what will not be served.
-        let mut pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
+        let pass = self.admission.stream(&caller).map_err(|refusal| self.refused(visit, refusal))?;
         let (origin, name) = match token {
             Some(token) => self.behind_token(&token, template, (visit, &caller)).await?,
             None => self.behind_page(&request, template, (visit, &caller)).await?,
@@ -56,9 +56,7 @@ impl Api {
         let inline = parameter(&request, "inline").is_some_and(|value| value == "1");
         if let Some(conversion) = Conversion::of(&origin, parameter(&request, "as").as_deref())? {
             let how = (request.method(), inline);
-            let (response, bytes) = self.subtitles(origin, &conversion, &name, how).await?;
-            pass.spend(bytes);
-            return Ok(response);
+            return self.subtitles(origin, &conversion, &name, how, pass).await;
         }
         let wanted = Wanted::of(request.method() == Method::HEAD, request.headers());
         let opened = self.relay.open(origin, &wanted).await?;

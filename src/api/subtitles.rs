@@ -4,16 +4,19 @@ use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Method, Response};
+use tokio::task::spawn_blocking;
 
 use super::body::{self, Body};
 use super::error::{ApiError, Code};
 use super::stream::X_FILENAME;
 use super::{Api, filename};
+use crate::admission::StreamPass;
 use crate::captions::{self, Form};
 use crate::relay::{Content, Origin};
 use crate::ticket::Item;
 
 /// Subtitles that are not sent as they are.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Conversion {
     from: Form,
     to: Form,
@@ -47,16 +50,22 @@ impl Api {
         conversion: &Conversion,
         name: &str,
         (method, inline): (&Method, bool),
-    ) -> Result<(Response<Body>, u64), ApiError> {
-        let segments = self.relay.read(origin, self.settings.subtitle_bytes).await?;
-        let texts: Vec<_> = segments.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
-        let texts: Vec<_> = texts.iter().map(AsRef::as_ref).collect();
-        let text = captions::convert(&texts, conversion.from, conversion.to)
-            .map_err(|error| ApiError::new(Code::UpstreamError, error.to_string()))?;
+        mut pass: StreamPass,
+    ) -> Result<Response<Body>, ApiError> {
+        let (segments, held) = self.relay.read(origin, self.settings.subtitle_bytes).await?;
+        let Conversion { from, to } = *conversion;
+        let converting = spawn_blocking(move || {
+            let texts: Vec<_> = segments.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+            captions::convert(&texts.iter().map(AsRef::as_ref).collect::<Vec<_>>(), from, to)
+        });
+        let text = converting.await.map_err(ApiError::internal)?;
+        let text = text.map_err(|error| ApiError::new(Code::UpstreamError, error.to_string()))?;
         let name = filename::with_extension(name, &[conversion.to.ext()]);
         let length = text.len() as u64;
         let is_head = method == Method::HEAD;
-        let mut response = Response::new(if is_head { body::empty() } else { body::full(text) });
+        pass.spend(if is_head { 0 } else { length });
+        let mut response =
+            Response::new(if is_head { body::empty() } else { body::kept(text, (held, pass)) });
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -68,6 +77,6 @@ impl Api {
         if let Ok(name) = HeaderValue::try_from(filename::encoded(&name)) {
             headers.insert(X_FILENAME, name);
         }
-        Ok((response, if is_head { 0 } else { length }))
+        Ok(response)
     }
 }

@@ -47,7 +47,9 @@ pub use queue::Asker;
 use queue::Priority;
 use script::Scripts;
 pub use settings::{AllowedSites, GenericSettings, Settings};
-pub use types::{By, Delivery, Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Subtitle};
+pub use types::{
+    By, Delivery, Entry, Extraction, Format, FormatInfo, Image, Kind, Metadata, Offer, Subtitle,
+};
 
 /// A wait for Python's lock after which nobody expects it any more: only a new process helps. At least twice
 /// [`Settings::max_hold`], after which what holds it is broken off.
@@ -231,15 +233,15 @@ impl<S: Send + Sync + 'static> Extractor<S> {
         (outcome.map(|extracted| Found { extracted, cached: false }), joined)
     }
 
-    /// Those of some formats that yt-dlp's selector chooses, or without one what plays everywhere, as their ids; never
+    /// Those of a page's formats that yt-dlp's selector chooses, or without one what plays everywhere, as their ids; never
     /// none.
     pub async fn select(
         &self,
-        formats: &[&Format],
+        offers: &[Offer<'_>],
         selector: &str,
         asker: Asker,
     ) -> Result<Vec<String>, ExtractError> {
-        let formats = serde_json::to_string(formats).map_err(bug)?;
+        let formats = serde_json::to_string(offers).map_err(bug)?;
         let call = Call::Select { formats, selector: selector.to_owned() };
         let deadline = Instant::now() + self.0.timeout;
         // A selection is short, and ends a request that has had its extraction.

@@ -179,6 +179,17 @@ pub struct Format {
     pub rest: Map<String, Value>,
 }
 
+/// A format, for the selector.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Offer<'a> {
+    /// Which.
+    #[serde(flatten)]
+    pub format: &'a Format,
+    /// Whether it counts for what the page has, and is not to be chosen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub too_large: bool,
+}
+
 /// A file of subtitles.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Subtitle {

@@ -4,7 +4,6 @@
 //! whatever it says, and the time to read it grows with its length alone.
 
 mod address;
-
 mod decrypt;
 mod fragments;
 #[cfg(any(test, fuzzing))]
@@ -79,10 +78,10 @@ pub enum PlaylistError {
     #[error("this is no playlist")]
     NotAPlaylist,
     /// It is longer than [`Limits::bytes`].
-    #[error("the playlist is too long")]
+    #[error("the playlist has more bytes than MAX_PLAYLIST_BYTES")]
     TooLong,
     /// It has more segments than [`Limits::segments`].
-    #[error("the playlist has too many segments")]
+    #[error("the playlist has more segments than MAX_SEGMENTS")]
     TooManySegments,
     /// It has more variants than a player could choose from.
     #[error("the playlist has too many variants")]
@@ -109,6 +108,7 @@ pub enum PlaylistError {
 
 /// A playlist, read.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and not kept")]
 pub enum Playlist {
     /// The same video in several qualities, each with a playlist of its own.
     Master(Vec<Variant>),

@@ -30,6 +30,8 @@ pub struct Listing {
     pub link: Link,
     /// Which segments.
     pub list: List,
+    /// Whether nothing is added to them, also where the list does not say that it ends: the page is no broadcast.
+    pub complete: bool,
 }
 
 /// Who lists segments.

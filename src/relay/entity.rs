@@ -22,6 +22,8 @@ pub struct Entity {
     pub last_modified: Option<HeaderValue>,
     /// Whether the CDN has shown, or says, that it serves byte ranges.
     pub takes_ranges: bool,
+    /// Whether the body is packed.
+    pub(super) gzip: bool,
     pub(super) date: Option<HeaderValue>,
 }
 
@@ -38,6 +40,7 @@ impl Entity {
             etag: get(ETAG).filter(|value| opaque(text(value)).is_some()),
             last_modified: get(LAST_MODIFIED),
             takes_ranges: says_ranges,
+            gzip: false,
             date: get(DATE),
         }
     }

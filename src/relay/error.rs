@@ -17,7 +17,7 @@ pub enum RelayError {
     /// The link, or a redirect, leads to no `http` or `https` URL, or from https to http.
     #[error("the site's link leads nowhere that can be followed")]
     BadLink,
-    /// More than [`MAX_REDIRECTS`].
+    /// More than are followed.
     #[error("the site's server redirects too often")]
     Redirects,
     /// The bytes are packed, so that neither length nor content would be the file's.
@@ -50,8 +50,8 @@ pub enum RelayError {
     /// A variant of a master playlist is one again (RFC 8216 §4.3.4.2).
     #[error("the playlist leads to playlists that lead on and on")]
     Nested,
-    /// A playlist, or what else is read whole, has more bytes than these.
-    #[error("a file that has to be read whole is longer than {0} bytes (MAX_PLAYLIST_BYTES)")]
+    /// A playlist, or what else is read whole (subtitles), has more bytes than these.
+    #[error("a file that has to be read whole is longer than {0} bytes")]
     TooLong(usize),
     /// A key has not the length of one.
     #[error("the site's server sent no key of 16 bytes")]
@@ -65,6 +65,9 @@ pub enum RelayError {
     /// A live list does not grow.
     #[error("the broadcast does not go on")]
     NoNews,
+    /// A list does not go on from where it was.
+    #[error("the site's list of segments is another one now")]
+    AnotherList,
     /// There is not a single segment.
     #[error("the site lists no segments")]
     NoSegments,

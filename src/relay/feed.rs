@@ -1,20 +1,20 @@
-//! One segment after the other, each opened before the one before it has ended.
+//! One segment after the other.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
-use tracing::Instrument;
+use tokio::time::sleep_until;
 
 use super::error::RelayError;
-use super::listed::{Listed, Place, Shared, is_same_map, source};
+use super::listed::{Listed, Look, is_same_map};
 use super::load::read_into;
 use super::part::Part;
+use super::piece::{ByList, Place, Shared};
 use super::resume::Progress;
-use crate::playlist::{Decryptor, Key, Map, Segment};
+use super::source::{Heal, Source};
+use crate::playlist::{Decryptor, Map, Segment};
 
 /// A segment, or what comes before segments, once its head has come.
 pub(super) struct Stretch {
@@ -42,7 +42,9 @@ impl Stretch {
         loop {
             let had = bytes.len();
             let read = read_into(bytes, &mut self.part, most, silence).await;
-            self.progress.advance(&Bytes::copy_from_slice(&bytes[had..]));
+            if bytes.len() > had {
+                self.progress.advance(&Bytes::copy_from_slice(&bytes[had..]));
+            }
             let broken = match read {
                 Ok(()) if self.progress.is_complete(&self.part) => break,
                 Ok(()) => false,
@@ -70,123 +72,86 @@ pub(super) struct Feed {
     map: Option<Arc<Map>>,
     silence: Duration,
     /// The request's, for the log.
-    span: tracing::Span,
+    pub(super) span: tracing::Span,
 }
 
 impl Feed {
     /// All segments of a list, or of a live one those from now on.
-    pub(super) fn new(listed: Listed, silence: Duration) -> Self {
-        let (next, span) = (listed.start(), tracing::Span::current());
+    pub(super) fn new(listed: Listed) -> Self {
+        let (next, silence) = (listed.start(), listed.means().silence);
+        let span = tracing::Span::current();
         Self { listed: Arc::new(Mutex::new(listed)), next, map: None, silence, span }
     }
 
-    /// Opens what comes next; none after the last.
+    /// Opens what comes next; none after the last. After an error it can be tried again.
     pub(super) async fn next(&mut self) -> Result<Option<Stretch>, RelayError> {
-        loop {
-            let number = self.next;
-            let Some(segment) = self.listed.lock().await.segment(number).await? else { return Ok(None) };
+        while let Some(segment) = self.segment().await? {
             // RFC 8216bis §4.4.4.7: there is nothing to be had.
             if segment.gap {
                 self.next += 1;
                 continue;
             }
-            if !is_same_map(self.map.as_ref(), segment.map.as_ref())
-                && let Some(map) = segment.map.clone()
-            {
-                let stretch = self.open_map(number, &map).await?;
+            if let Some(map) = self.missing_map(&segment).await {
+                let stretch = self.open(Place::MapOf(self.next)).await?;
                 self.map = Some(map);
                 return Ok(Some(stretch));
             }
+            let stretch = self.open(Place::Segment(self.next)).await?;
+            self.map = segment.map;
             self.next += 1;
-            return self.open_segment(number, &segment).await.map(Some);
+            return Ok(Some(stretch));
         }
+        Ok(None)
     }
 
-    async fn open_map(&self, number: u64, map: &Map) -> Result<Stretch, RelayError> {
-        let source = source(&self.listed, Place::MapOf(number), &map.url).await;
-        let progress = Progress::unopened(source, map.range.as_ref(), self.silence);
-        self.open(progress, map.key.as_ref(), map.iv).await
-    }
-
-    async fn open_segment(&self, number: u64, segment: &Segment) -> Result<Stretch, RelayError> {
-        let source = source(&self.listed, Place::Segment(number), &segment.url).await;
-        let progress = Progress::unopened(source, segment.range.as_ref(), self.silence);
-        self.open(progress, segment.key.as_ref(), segment.iv).await
-    }
-
-    async fn open(
-        &self,
-        progress: Progress,
-        key: Option<&Arc<Key>>,
-        iv: [u8; 16],
-    ) -> Result<Stretch, RelayError> {
-        let lock = match key {
-            Some(key) => Some(Decryptor::new(self.listed.lock().await.key(key).await?, iv)),
-            None => None,
-        };
-        Stretch::open(Box::new(progress), lock).await
-    }
-}
-
-type Opened = (Feed, Result<Option<Stretch>, RelayError>);
-
-/// What comes next, opened ahead of time.
-pub(super) enum Ahead {
-    /// Nobody has begun with it.
-    Idle(Feed),
-    Opening(BoxFuture<'static, Opened>),
-    Open(Box<Opened>),
-    /// It has been taken.
-    Taken,
-}
-
-impl Ahead {
-    /// Begins with it, and goes on with it as far as that goes without waiting.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+    /// The next segment, once it is listed; none where the list ends before it.
+    async fn segment(&self) -> Result<Option<Segment>, RelayError> {
+        let since = Instant::now();
+        let mut trouble = None;
         loop {
-            match std::mem::replace(self, Self::Taken) {
-                Self::Idle(mut feed) => {
-                    let span = feed.span.clone();
-                    let opening = async move {
-                        let opened = feed.next().await;
-                        (feed, opened)
-                    };
-                    *self = Self::Opening(Box::pin(opening.instrument(span)));
-                }
-                Self::Opening(mut opening) => match opening.as_mut().poll(cx) {
-                    Poll::Ready(opened) => *self = Self::Open(Box::new(opened)),
-                    Poll::Pending => {
-                        *self = Self::Opening(opening);
-                        return;
-                    }
-                },
-                done => {
-                    *self = done;
-                    return;
-                }
+            // The list is free for others while this waits.
+            let look = self.listed.lock().await.look(self.next)?;
+            let again = match look {
+                Look::Here(segment) => return Ok(Some(segment)),
+                Look::End => return Ok(None),
+                Look::NotYet(again) => again,
+            };
+            if since.elapsed() > self.silence {
+                return Err(trouble.unwrap_or(RelayError::NoNews));
+            }
+            sleep_until(again.into()).await;
+            trouble = self.listed.lock().await.reload().await?;
+            if let Some(error) = &trouble {
+                tracing::info!(%error, "the broadcast's list can't be had for now");
             }
         }
     }
 
-    /// Whether it was begun with and is not there yet.
-    pub(super) fn is_opening(&self) -> bool {
-        matches!(self, Self::Opening(_))
+    /// What has to come before a segment and has not. Addresses are compared within one list where that can be, for the
+    /// next one may sign them anew.
+    async fn missing_map(&self, segment: &Segment) -> Option<Arc<Map>> {
+        let map = segment.map.clone()?;
+        let changes = match &self.map {
+            Some(sent) => {
+                let listed = self.listed.lock().await.changes_map(self.next, segment);
+                !is_same_map(Some(sent), Some(&map)) && listed.unwrap_or(true)
+            }
+            None => true,
+        };
+        changes.then_some(map)
     }
 
-    /// Waits for it.
-    pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Stretch>, RelayError>> {
-        self.poll(cx);
-        match std::mem::replace(self, Self::Taken) {
-            Self::Open(opened) => {
-                let (feed, opened) = *opened;
-                *self = Self::Idle(feed);
-                Poll::Ready(opened)
-            }
-            Self::Taken => Poll::Ready(Ok(None)),
-            pending => {
-                *self = pending;
-                Poll::Pending
-            }
-        }
+    async fn open(&self, place: Place) -> Result<Stretch, RelayError> {
+        let mut listed = self.listed.lock().await;
+        let piece = listed.piece_healed(place).await?;
+        let (client, link) = (listed.means().client.clone(), listed.link_to(&piece.url));
+        let (range, cipher) = (piece.range.clone(), piece.cipher);
+        let renewals = listed.renewals();
+        drop(listed);
+        let heal = Heal::ByList(ByList { listed: Arc::clone(&self.listed), place, piece, renewals });
+        let source = Source { client, link, heal };
+        let progress = Progress::unopened(source, range.as_ref(), self.silence);
+        let lock = cipher.map(|cipher| Decryptor::new(cipher.key, cipher.iv));
+        Stretch::open(Box::new(progress), lock).await
     }
 }

@@ -1,145 +1,187 @@
-//! The list of a stream's segments: had, read, followed while it grows, and had again when its links are stale.
+//! The list of a stream's segments: followed while it grows, and had again when its links are stale.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::sync::Mutex;
-use tokio::time::sleep_until;
 use url::Url;
 
 use super::content::{Content, List, Listing};
 use super::error::RelayError;
+use super::lists::{self, Means, Read, read, reread};
 use super::load::load;
-use super::source::{Heal, Page, Renewal, Source, is_stale};
-use crate::egress::Client;
-use crate::playlist::{Extras, Key, KeyFrom, Limits, Map, Media, Playlist, Segment, best};
+use super::piece::{Cipher, Piece, Place};
+use super::source::{Page, Renewal, is_stale};
+use crate::playlist::{Key, KeyFrom, Map, PlaylistError, Segment};
 use crate::ticket::Link;
 
 /// Bytes of a key of AES-128.
 const KEY_LENGTH: usize = 16;
-
-/// A list, for all who are about its segments.
-pub(super) type Shared = Arc<Mutex<Listed>>;
-
-/// What segments are fetched by, and what bounds that.
-#[derive(Clone)]
-pub(super) struct Means {
-    pub(super) client: Client,
-    pub(super) limits: Limits,
-    /// Longest wait for bytes, and for a live list to grow.
-    pub(super) silence: Duration,
-}
 
 /// A list of segments, as it is now.
 pub(super) struct Listed {
     means: Means,
     page: Page,
     listing: Listing,
-    /// The media playlist's own link, which a master playlist may have named.
-    link: Link,
-    media: Media,
+    now: Read,
     /// When it was read, and whether it held anything new.
-    read: Instant,
+    since: Instant,
     changed: bool,
+    /// Whether nothing is added to it, whatever it says.
+    complete: bool,
     /// How often the page was extracted again.
     renewals: u32,
     key: Option<(Arc<Key>, [u8; KEY_LENGTH])>,
 }
 
+/// What is at a number.
+pub(super) enum Look {
+    Here(Segment),
+    /// The list ends before it.
+    End,
+    /// It may be there after another load, at this time.
+    NotYet(Instant),
+}
+
 impl Listed {
     /// Has the list, from the page's new link where the old one is refused.
     pub(super) async fn open(means: Means, mut page: Page, listing: Listing) -> Result<Self, RelayError> {
-        let had = read(&means, &listing).await;
-        let (listing, renewals, (link, media)) = match had {
+        let (listing, renewals, now) = match read(&means, &listing).await {
             Err(refused) if is_stale(&refused) => match page.renew(&refused).await {
                 Ok(Content::Segments(listing)) => {
-                    let had = read(&means, &listing).await?;
-                    (listing, 1, had)
+                    let now = read(&means, &listing).await?;
+                    (listing, 1, now)
                 }
                 _ => return Err(refused),
             },
-            had => (listing, 0, had?),
+            now => (listing, 0, now?),
         };
-        let read = Instant::now();
-        Ok(Self { means, page, listing, link, media, read, changed: true, renewals, key: None })
-    }
-
-    /// The same list, as if it were complete.
-    pub(super) fn taken_as_complete(mut self) -> Self {
-        self.media.ended = true;
-        self
+        let complete = listing.complete;
+        let mut listed = Self {
+            means,
+            page,
+            listing,
+            now,
+            since: Instant::now(),
+            changed: true,
+            complete,
+            renewals,
+            key: None,
+        };
+        listed.now.media.ended |= complete;
+        Ok(listed)
     }
 
     /// The number of the segment that a new client begins with.
     pub(super) fn start(&self) -> u64 {
-        self.media.start()
-    }
-
-    /// The segment of a number; none after the last. Of a live list, waits for it.
-    pub(super) async fn segment(&mut self, number: u64) -> Result<Option<Segment>, RelayError> {
-        let since = Instant::now();
-        loop {
-            if number < self.media.segments.first() {
-                return Err(RelayError::Behind);
-            }
-            if let Some(segment) = self.media.segments.get(number) {
-                return Ok(Some(segment));
-            }
-            if self.media.ended {
-                return Ok(None);
-            }
-            if since.elapsed() > self.means.silence {
-                return Err(RelayError::NoNews);
-            }
-            sleep_until((self.read + self.media.reload_after(self.changed)).into()).await;
-            self.reload().await?;
+        match self.complete {
+            true => self.now.media.segments.first(),
+            false => self.now.media.start(),
         }
     }
 
-    async fn reload(&mut self) -> Result<(), RelayError> {
-        let List::Hls(extras) = &self.listing.list else { return Ok(()) };
-        let extras = Arc::clone(extras);
-        let media = match read_media(&self.means, &mut self.link, &extras).await {
-            Err(refused) if is_stale(&refused) => match self.have_again(&refused).await {
-                Renewal::Done => return Ok(()),
-                Renewal::TooSoon | Renewal::Failed => return Err(refused),
-            },
-            media => media?,
-        };
-        self.take(media);
-        Ok(())
+    pub(super) fn renewals(&self) -> u32 {
+        self.renewals
     }
 
-    fn take(&mut self, media: Media) {
-        self.changed = media.ended || media.segments.end() != self.media.segments.end();
-        self.media = media;
-        self.read = Instant::now();
+    /// What is at a number that all before it have led to.
+    pub(super) fn look(&self, number: u64) -> Result<Look, RelayError> {
+        let media = &self.now.media;
+        match media.segments.get(number) {
+            Some(segment) => Ok(Look::Here(segment)),
+            None if number < media.segments.first() => Err(RelayError::Behind),
+            None if !media.ended => Ok(Look::NotYet(self.since + media.reload_after(self.changed))),
+            None if number == media.segments.end() => Ok(Look::End),
+            // It has become shorter: what came so far was of another.
+            None => Err(RelayError::AnotherList),
+        }
+    }
+
+    /// Whether a segment wants something else to come before it than the one before; nothing where that is not listed any
+    /// more.
+    pub(super) fn changes_map(&self, number: u64, segment: &Segment) -> Option<bool> {
+        let before = self.now.media.segments.get(number.checked_sub(1)?)?;
+        Some(!is_same_map(before.map.as_ref(), segment.map.as_ref()))
+    }
+
+    /// Loads the list again. Gives what kept it from being had where that may pass.
+    pub(super) async fn reload(&mut self) -> Result<Option<RelayError>, RelayError> {
+        let List::Hls(extras) = &self.listing.list else { return Ok(None) };
+        let error = match reread(&self.means, &self.now.link, extras).await {
+            Ok(now) => {
+                self.take(now);
+                return Ok(None);
+            }
+            Err(refused) if is_stale(&refused) => match self.have_again(&refused).await {
+                Renewal::Done => return Ok(None),
+                Renewal::TooSoon | Renewal::Failed => refused,
+            },
+            Err(error) => error,
+        };
+        (self.since, self.changed) = (Instant::now(), false);
+        if may_pass(&error) { Ok(Some(error)) } else { Err(error) }
+    }
+
+    fn take(&mut self, mut now: Read) {
+        self.changed = now.media.segments.end() != self.now.media.segments.end();
+        now.media.ended |= self.complete;
+        self.now = now;
+        self.since = Instant::now();
     }
 
     /// Has the page extracted again, and reads the list that it names now.
-    async fn have_again(&mut self, refused: &RelayError) -> Renewal {
+    pub(super) async fn have_again(&mut self, refused: &RelayError) -> Renewal {
         let listing = match self.page.renew(refused).await {
             Ok(Content::Segments(listing)) => listing,
             Ok(Content::File(_)) => return Renewal::Failed,
             Err(renewal) => return renewal,
         };
-        match read(&self.means, &listing).await {
-            Ok((link, media)) => {
-                (self.listing, self.link) = (listing, link);
-                self.take(media);
-                self.renewals += 1;
-                self.key = None;
-                Renewal::Done
-            }
+        let now = match read(&self.means, &listing).await {
+            Ok(now) => now,
             Err(error) => {
                 tracing::info!(%error, "the new list can't be read");
-                Renewal::Failed
+                return Renewal::Failed;
             }
+        };
+        let span = |read: &Read| (read.media.segments.first(), read.media.segments.end());
+        if self.now.media.ended && span(&now) != span(&self.now) {
+            tracing::info!("the new list is another one");
+            return Renewal::Failed;
+        }
+        self.listing = listing;
+        self.take(now);
+        self.renewals += 1;
+        self.key = None;
+        Renewal::Done
+    }
+
+    /// Where a part of the list is. A key that is refused is asked for where the page says now.
+    pub(super) async fn piece_healed(&mut self, place: Place) -> Result<Piece, RelayError> {
+        match self.piece(place).await {
+            Err(refused) if is_stale(&refused) => match self.have_again(&refused).await {
+                Renewal::Done => self.piece(place).await,
+                Renewal::TooSoon | Renewal::Failed => Err(refused),
+            },
+            piece => piece,
         }
     }
 
+    /// Where a part of the list is.
+    pub(super) async fn piece(&mut self, place: Place) -> Result<Piece, RelayError> {
+        let segment = self.now.media.segments.get(place.number()).ok_or(RelayError::Behind)?;
+        let (url, range, key, iv) = match (place, segment.map) {
+            (Place::Segment(_), _) => (segment.url, segment.range, segment.key, segment.iv),
+            (Place::MapOf(_), Some(map)) => (map.url.clone(), map.range.clone(), map.key.clone(), map.iv),
+            (Place::MapOf(_), None) => return Err(RelayError::AnotherList),
+        };
+        let cipher = match key {
+            Some(key) => Some(Cipher { key: self.key(&key).await?, iv }),
+            None => None,
+        };
+        Ok(Piece { url, range, cipher })
+    }
+
     /// The bytes of a key; the last one is remembered.
-    pub(super) async fn key(&mut self, key: &Arc<Key>) -> Result<[u8; KEY_LENGTH], RelayError> {
+    async fn key(&mut self, key: &Arc<Key>) -> Result<[u8; KEY_LENGTH], RelayError> {
         let url = match &key.from {
             KeyFrom::Bytes(bytes) => return Ok(*bytes),
             KeyFrom::Url(url) => url,
@@ -159,114 +201,34 @@ impl Listed {
         Ok(bytes)
     }
 
-    fn link_to(&self, url: &Url) -> Link {
-        Link { url: url.as_str().to_owned(), chunk: None, ..self.link.clone() }
+    pub(super) fn link_to(&self, url: &Url) -> Link {
+        lists::link_to(&self.listing.link, url)
+    }
+
+    pub(super) fn means(&self) -> &Means {
+        &self.means
     }
 }
 
-/// Which part of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The segment of this number.
-    Segment(u64),
-    /// What comes before it.
-    MapOf(u64),
-}
-
-/// A way for a segment to a new link: the list that named it.
-pub(super) struct ByList {
-    listed: Shared,
-    place: Place,
-    /// [`Listed::renewals`] when the link was made.
-    renewals: u32,
-}
-
-impl ByList {
-    /// The link that this part of the list has now, after the list was had again.
-    pub(super) async fn renew(&mut self, refused: &RelayError) -> Result<Link, Renewal> {
-        let mut listed = self.listed.lock().await;
-        if listed.renewals == self.renewals {
-            match listed.have_again(refused).await {
-                Renewal::Done => {}
-                renewal => return Err(renewal),
-            }
-        }
-        self.renewals = listed.renewals;
-        let segment = |number| listed.media.segments.get(number).ok_or(Renewal::Failed);
-        let url = match self.place {
-            Place::Segment(number) => segment(number)?.url,
-            Place::MapOf(number) => segment(number)?.map.ok_or(Renewal::Failed)?.url.clone(),
-        };
-        Ok(listed.link_to(&url))
-    }
-}
-
-/// A source of a part of a list.
-pub(super) async fn source(shared: &Shared, place: Place, url: &Url) -> Source {
-    let listed = shared.lock().await;
-    let heal = Heal::ByList(ByList { listed: Arc::clone(shared), place, renewals: listed.renewals });
-    Source { client: listed.means.client.clone(), link: listed.link_to(url), heal }
-}
-
-/// Whether two segments want the same thing to come before them.
+/// Whether two segments want the same thing to come before them. A vector is not looked at: one that the tag does not give
+/// depends on where the list begins.
 pub(super) fn is_same_map(one: Option<&Arc<Map>>, other: Option<&Arc<Map>>) -> bool {
     match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+        (Some(one), Some(other)) => {
+            Arc::ptr_eq(one, other) || (&one.url, &one.range) == (&other.url, &other.range)
+        }
         (None, None) => true,
         _ => false,
     }
 }
 
-/// Reads what a page names: a playlist, perhaps by way of a master playlist, or the page's own list.
-async fn read(means: &Means, listing: &Listing) -> Result<(Link, Media), RelayError> {
-    let mut link = listing.link.clone();
-    let extras = match &listing.list {
-        List::Fragments(fragments) => return Ok((link, Media::from_fragments(fragments, &means.limits)?)),
-        List::Hls(extras) => extras,
-    };
-    let playlist = match &extras.playlist {
-        Some(text) => {
-            let base = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
-            parsed(text.clone().into_bytes(), base, extras, means).await?
-        }
-        None => read_playlist(means, &mut link, extras).await?,
-    };
-    let variants = match playlist {
-        Playlist::Media(media) => return Ok((link, media)),
-        Playlist::Master(variants) => variants,
-    };
-    let variant = best(&variants).ok_or(RelayError::NoSegments)?;
-    link.url = variant.url.as_str().to_owned();
-    let media = read_media(means, &mut link, extras).await?;
-    Ok((link, media))
-}
-
-async fn read_media(means: &Means, link: &mut Link, extras: &Arc<Extras>) -> Result<Media, RelayError> {
-    match read_playlist(means, link, extras).await? {
-        Playlist::Media(media) => Ok(media),
-        // RFC 8216 §4.3.4.2: a variant is a media playlist. Others would lead on and on.
-        Playlist::Master(_) => Err(RelayError::Nested),
+/// Whether a live list may be had the next time.
+fn may_pass(error: &RelayError) -> bool {
+    match error {
+        RelayError::Egress(error) => !error.is_forbidden(),
+        RelayError::Playlist(PlaylistError::Encryption(_) | PlaylistError::TooManySegments)
+        | RelayError::TooLong(_)
+        | RelayError::Nested => false,
+        _ => true,
     }
-}
-
-async fn read_playlist(means: &Means, link: &mut Link, extras: &Arc<Extras>) -> Result<Playlist, RelayError> {
-    let (base, text) = load(means, link, means.limits.bytes).await?;
-    parsed(text, base, extras, means).await
-}
-
-/// Playlists of this many bytes are read beside the connections' threads: it takes them a millisecond.
-const LONG: usize = 256 << 10;
-
-async fn parsed(
-    text: Vec<u8>,
-    base: Url,
-    extras: &Arc<Extras>,
-    means: &Means,
-) -> Result<Playlist, RelayError> {
-    if text.len() < LONG {
-        return Ok(Playlist::parse(&text, &base, extras, &means.limits)?);
-    }
-    let (extras, limits) = (Arc::clone(extras), means.limits);
-    let parsing = tokio::task::spawn_blocking(move || Playlist::parse(&text, &base, &extras, &limits));
-    Ok(parsing.await.map_err(|_| RelayError::Broken)??)
 }

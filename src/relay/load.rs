@@ -1,18 +1,23 @@
 //! Small files that are read whole: playlists and keys.
 
 use std::future::poll_fn;
+use std::io::Read as _;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::error::RelayError;
 use super::failure::Failure;
-use super::listed::Means;
+use super::lists::Means;
 use super::part::Part;
 use super::upstream::{Ask, Reply, fetch_from};
+use crate::egress::EgressError;
 use crate::ticket::Link;
 
+/// Longest time for one try.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// Longest pauses before each further try, in milliseconds.
 const PAUSES: [u64; 3] = [50, 250, 750];
 
@@ -20,9 +25,10 @@ const PAUSES: [u64; 3] = [50, 250, 750];
 pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<(Url, Vec<u8>), RelayError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let failure = match load_once(means, link, most).await {
-            Ok(loaded) => return Ok(loaded),
-            Err(error) => Failure::from(error),
+        let failure = match timeout(DEADLINE, load_once(means, link, most)).await {
+            Ok(Ok(loaded)) => return Ok(loaded),
+            Ok(Err(error)) => Failure::from(error),
+            Err(_) => Failure::from(RelayError::Egress(EgressError::Timeout)),
         };
         let (true, Some(pause)) = (failure.may_pass(), pauses.next()) else {
             return Err(failure.into_error());
@@ -33,12 +39,24 @@ pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<(Url
 }
 
 async fn load_once(means: &Means, link: &Link, most: usize) -> Result<(Url, Vec<u8>), RelayError> {
-    let (url, Reply::Whole(entity, body)) = fetch_from(&means.client, link, &Ask::default()).await? else {
+    let ask = Ask { takes_gzip: true, ..Ask::default() };
+    let (url, Reply::Whole(entity, body)) = fetch_from(&means.client, link, &ask).await? else {
         return Err(RelayError::WrongPart);
     };
     let mut bytes = Vec::new();
     read_into(&mut bytes, &mut Part::new(body, entity.total), most, means.silence).await?;
-    Ok((url, bytes))
+    match entity.gzip {
+        true => Ok((url, unpacked(&bytes, most)?)),
+        false => Ok((url, bytes)),
+    }
+}
+
+/// What is packed (RFC 1952), of at most `most` bytes.
+fn unpacked(packed: &[u8], most: usize) -> Result<Vec<u8>, RelayError> {
+    let mut bytes = Vec::new();
+    let mut reader = GzDecoder::new(packed).take(most as u64 + 1);
+    reader.read_to_end(&mut bytes).map_err(|_| RelayError::Encoded)?;
+    if bytes.len() > most { Err(RelayError::TooLong(most)) } else { Ok(bytes) }
 }
 
 /// Appends the rest of a part, up to `most` bytes in all.
@@ -57,5 +75,26 @@ pub(super) async fn read_into(
             return Err(RelayError::TooLong(most));
         }
         bytes.extend_from_slice(&data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_packed_list_is_read_within_its_limit() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&[b'x'; 1 << 20]).unwrap();
+        let packed = encoder.finish().unwrap();
+        assert_eq!(unpacked(&packed, 1 << 20).unwrap().len(), 1 << 20);
+        assert!(matches!(unpacked(&packed, (1 << 20) - 1), Err(RelayError::TooLong(_))));
+        assert!(matches!(unpacked(&packed[..packed.len() - 9], 1 << 20), Err(RelayError::Encoded)));
+        assert!(matches!(unpacked(b"#EXTM3U", 1 << 20), Err(RelayError::Encoded)));
     }
 }

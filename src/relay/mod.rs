@@ -4,6 +4,7 @@
 //! once, an upstream that breaks is asked again for the bytes that are missing, and a body that could not be
 //! completed never ends clean.
 
+mod ahead;
 mod budget;
 mod container;
 mod content;
@@ -15,9 +16,11 @@ mod feed;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod listed;
+mod lists;
 mod load;
 mod open;
 mod part;
+mod piece;
 #[cfg(test)]
 mod properties;
 mod range;
@@ -42,6 +45,7 @@ pub use content::{Content, List, Listing};
 pub use entity::Entity;
 pub use error::RelayError;
 pub use open::{Opened, Sent, Wanted};
+pub use segments::Held;
 pub use source::{Origin, Renew};
 pub use stream::{Broken, StreamBody};
 
@@ -59,8 +63,10 @@ pub struct Settings {
     pub read: usize,
     /// Most streams at a time.
     pub max_streams: usize,
-    /// Of lists of segments.
+    /// Of a list of segments.
     pub playlists: Limits,
+    /// Memory of all lists of segments together, in bytes.
+    pub lists: usize,
 }
 
 /// Moves bytes from the CDN to clients.
@@ -71,13 +77,16 @@ pub struct Relay {
     renew: Renew,
     /// A permit per stream.
     streams: Arc<Semaphore>,
+    /// A permit per KiB of lists.
+    lists: Arc<Semaphore>,
 }
 
 impl Relay {
     /// A relay that fetches by `client`, and has stale links renewed by `renew`.
     pub fn new(client: Client, settings: Settings, metrics: Arc<Metrics>, renew: Renew) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_streams));
-        Self { client, settings, metrics, renew, streams }
+        let lists = Arc::new(Semaphore::new(settings.lists >> 10));
+        Self { client, settings, metrics, renew, streams, lists }
     }
 
     /// Bytes of bodies that have come from CDNs so far.

@@ -105,7 +105,7 @@ impl Relay {
         mut source: Source,
         wanted: &Wanted,
     ) -> Result<Opened, RelayError> {
-        let mut range = wanted.range;
+        let mut range = wanted.range.filter(|_| !source.link.no_resume);
         let from_the_end = matches!(range, Some(ByteRange::Last(_)));
         let in_chunks = source.link.chunk.is_some();
         if wanted.head
@@ -161,7 +161,7 @@ impl Relay {
 
 /// Looks at a file by fetching its first byte: CDNs refuse `HEAD`.
 pub(super) async fn look(source: &mut Source) -> Result<Entity, RelayError> {
-    let ask = Ask { range: Some(ByteRange::Between(0, 0)), if_range: None };
+    let ask = Ask { range: Some(ByteRange::Between(0, 0)), ..Ask::default() };
     let error = match source.fetch_healed(&ask).await {
         Ok(Reply::Whole(entity, body) | Reply::Part(Range { start: 0, end: 1 }, entity, body)) => {
             body.discard().await;
@@ -200,7 +200,7 @@ async fn find(
     wanted: &Wanted,
     silence: Duration,
 ) -> Result<Answer, RelayError> {
-    let ask = Ask { range: first_window(source, range), if_range: if_range(range, wanted) };
+    let ask = Ask { range: first_window(source, range), if_range: if_range(range, wanted), ..Ask::default() };
     match source.fetch_healed(&ask).await? {
         // RFC 9110 §13.1.5: of another file there is no range to be out of.
         Reply::OutOfRange(_)

@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Relay;
 use super::content::{Content, Listing};
 use super::error::RelayError;
-use super::listed::Means;
+use super::lists::Means;
 use super::source::{Heal, Origin, Page, Source};
 use crate::telemetry::StreamGuard;
 
@@ -38,6 +38,11 @@ impl Relay {
     }
 
     pub(super) fn means(&self) -> Means {
-        Means { client: self.client.clone(), limits: self.settings.playlists, silence: self.settings.idle }
+        Means {
+            client: self.client.clone(),
+            limits: self.settings.playlists,
+            silence: self.settings.idle,
+            room: Arc::clone(&self.lists),
+        }
     }
 }

@@ -61,6 +61,10 @@ pub(super) struct Progress {
     untagged: bool,
     /// Whether nobody has been told anything of the file yet, so that it may still be any.
     unseen: bool,
+    /// Where it ends by the list that names it.
+    listed_end: Option<u64>,
+    /// Whether the last response has brought nothing so far.
+    barren: bool,
     silence: Duration,
 }
 
@@ -85,6 +89,8 @@ impl Progress {
             renewed: false,
             untagged: false,
             unseen: false,
+            listed_end: None,
+            barren: false,
             silence,
         }
     }
@@ -94,12 +100,12 @@ impl Progress {
     pub(super) fn unopened(source: Source, range: Option<&Range<u64>>, silence: Duration) -> Self {
         let (next, end) = range.map_or((0, None), |range| (range.start, Some(range.end)));
         let progress = Self::new(source, Entity::default(), next, end, silence);
-        Self { as_asked: true, unseen: true, ..progress }
+        Self { as_asked: true, unseen: true, listed_end: end, ..progress }
     }
 
     /// The client gets these bytes.
     pub(super) fn advance(&mut self, data: &Bytes) {
-        self.unseen = false;
+        (self.unseen, self.barren) = (false, false);
         self.next += data.len() as u64;
         self.tail.push(data);
         self.tries = 0;
@@ -123,8 +129,11 @@ impl Progress {
     /// where it can't be had, or can't be trusted.
     pub(super) async fn reopen(mut self: Box<Self>, broken: bool) -> (Box<Self>, Result<Part, RelayError>) {
         // A server that sends less than it is asked for, again and again, is not to be asked without a pause.
-        let mut is_try = broken || !self.as_asked;
+        let mut is_try = broken || self.barren || !self.as_asked;
         let mut last = RelayError::Broken;
+        if self.source.link.no_resume && !self.unseen {
+            return (self, Err(last));
+        }
         loop {
             if is_try {
                 let Some(longest) = PAUSES.get(self.tries) else {
@@ -136,7 +145,10 @@ impl Progress {
             }
             is_try = true;
             let failure = match self.attempt().await {
-                Ok(part) => return (self, Ok(part)),
+                Ok(part) => {
+                    self.barren = true;
+                    return (self, Ok(part));
+                }
                 Err(failure) => failure,
             };
             let hope = match &failure {
@@ -166,6 +178,9 @@ impl Progress {
     }
 
     async fn attempt(&mut self) -> Result<Part, Failure> {
+        if self.unseen {
+            self.end = self.listed_end;
+        }
         let validator = self.entity.strong_etag().filter(|_| !self.renewed && !self.untagged).cloned();
         let vouched = validator.is_some();
         let overlap = if vouched { 0 } else { self.tail.len() };
@@ -173,7 +188,7 @@ impl Progress {
         let range = self.source.window(from, self.end, overlap);
         // A range that is all of it would be one more thing for a server to get wrong.
         let part = (!self.unseen || from > 0 || self.end.is_some()).then_some(range);
-        let ask = Ask { range: part, if_range: validator };
+        let ask = Ask { range: part, if_range: validator, ..Ask::default() };
         let reply = self.source.fetch(&ask).await?;
         if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply
             && !self.unseen
@@ -184,6 +199,12 @@ impl Progress {
             if vouched && entity.strong_etag().is_none() {
                 return Err(Failure::Untagged);
             }
+        }
+        if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply
+            && entity.total.zip(self.end).is_some_and(|(total, end)| total < end)
+        {
+            // A list may name bytes that the file does not have.
+            return Err(Failure::Changed);
         }
         let (part, entity) = match reply {
             Reply::OutOfRange(total) => match self.end {

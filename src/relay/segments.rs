@@ -1,5 +1,7 @@
 //! Streams of segments, and what else is to be had of an item: its size, and its text.
 
+use tokio::time::timeout;
+
 use super::Relay;
 use super::container::Container;
 use super::content::Listing;
@@ -12,6 +14,7 @@ use super::reach::{Pass, Reached};
 use super::resume::Progress;
 use super::source::{Origin, Page};
 use super::stream::StreamBody;
+use crate::egress::EgressError;
 
 impl Relay {
     /// Neither length nor validators are known of segments, and so there are no ranges.
@@ -28,11 +31,16 @@ impl Relay {
             Verdict::NotModified => return Ok(Opened::without_body(Sent::NotModified, entity)),
             Verdict::Send => {}
         }
-        let listed = Listed::open(self.means(), page, listing).await?;
-        let mut feed = Feed::new(listed, self.settings.idle);
-        let first = feed.next().await?.ok_or(RelayError::NoSegments)?;
-        let mut body = StreamBody::of_segments(first, feed, &self.settings, guard, permit);
-        let container = Container::of(body.look().await.map_err(|_| RelayError::Broken)?);
+        let opening = async {
+            let mut feed = Feed::new(Listed::open(self.means(), page, listing).await?);
+            let first = feed.next().await?.ok_or(RelayError::NoSegments)?;
+            let mut body = StreamBody::of_segments(first, feed, &self.settings, guard, permit);
+            let container = Container::of(body.look().await?);
+            Ok::<_, RelayError>((body, container))
+        };
+        // A list may grow without ever holding a byte.
+        let opened = timeout(self.settings.idle, opening).await.map_err(|_| EgressError::Timeout)?;
+        let (body, container) = opened?;
         let body = match wanted.head {
             true => {
                 body.leave();
@@ -52,22 +60,27 @@ impl Relay {
         }
     }
 
-    /// All of an item, of at most `most` bytes, each of its segments by itself; of a live one what is listed now.
-    pub async fn read(&self, origin: Origin, most: usize) -> Result<Vec<Vec<u8>>, RelayError> {
-        let _pass = self.pass()?;
+    /// All of an item, of at most `most` bytes, each of its segments by itself; of a live one what is listed now. It
+    /// counts as a stream until what comes along with it is dropped.
+    pub async fn read(&self, origin: Origin, most: usize) -> Result<(Vec<Vec<u8>>, Held), RelayError> {
+        let held = Held { _pass: self.pass()? };
+        let reading = self.read_whole(origin, most);
+        let segments = timeout(self.settings.idle, reading).await.map_err(|_| EgressError::Timeout)??;
+        Ok((segments, held))
+    }
+
+    async fn read_whole(&self, origin: Origin, most: usize) -> Result<Vec<Vec<u8>>, RelayError> {
         let silence = self.settings.idle;
         let (page, listing) = match self.reach(origin) {
             Reached::File(source) => {
                 let progress = Box::new(Progress::unopened(source, None, silence));
-                let stretch = Stretch::open(progress, None).await?;
                 let mut bytes = Vec::new();
-                stretch.read_into(&mut bytes, most, silence).await?;
+                Stretch::open(progress, None).await?.read_into(&mut bytes, most, silence).await?;
                 return Ok(vec![bytes]);
             }
-            Reached::Segments(page, listing) => (page, listing),
+            Reached::Segments(page, listing) => (page, Listing { complete: true, ..listing }),
         };
-        let listed = Listed::open(self.means(), page, listing).await?;
-        let mut feed = Feed::new(listed.taken_as_complete(), silence);
+        let mut feed = Feed::new(Listed::open(self.means(), page, listing).await?);
         let (mut segments, mut left) = (Vec::new(), most);
         while let Some(stretch) = feed.next().await? {
             let mut bytes = Vec::new();
@@ -80,4 +93,9 @@ impl Relay {
         }
         Ok(segments)
     }
+}
+
+/// A place among the streams.
+pub struct Held {
+    _pass: Pass,
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::content::Content;
 use super::error::RelayError;
-use super::listed::ByList;
+use super::piece::ByList;
 use super::range::ByteRange;
 use super::upstream::{self, Ask, Reply};
 use crate::egress::Client;

@@ -14,9 +14,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::Settings;
+use super::ahead::Ahead;
 use super::budget::Budget;
 use super::error::RelayError;
-use super::feed::{Ahead, Feed, Stretch};
+use super::feed::{Feed, Stretch};
 use super::part::Part;
 use super::resume::Progress;
 use crate::playlist::Decryptor;
@@ -39,8 +40,8 @@ enum State {
     /// Between two segments.
     Turning,
     Ended,
-    /// The error has been given.
-    Broken,
+    /// The error has been given. Why, for who has told the client nothing yet.
+    Broken(Option<Box<RelayError>>),
 }
 
 /// What there is beside the file that is being read, where that is one of several segments.
@@ -96,7 +97,7 @@ impl StreamBody {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let mut body = Self::reading(part, progress, settings, guard, permit);
-        body.segments = Some(Box::new(Segments { ahead: Ahead::Idle(feed), lock }));
+        body.segments = Some(Box::new(Segments { ahead: Ahead::new(feed), lock }));
         body
     }
 
@@ -148,10 +149,18 @@ impl StreamBody {
     }
 
     /// Waits for the first bytes, which still come first.
-    pub(super) async fn look(&mut self) -> Result<&[u8], Broken> {
-        let frame = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await.transpose()?;
-        self.first = frame.and_then(|frame| frame.into_data().ok());
-        Ok(self.first.as_deref().unwrap_or_default())
+    pub(super) async fn look(&mut self) -> Result<&[u8], RelayError> {
+        let frame = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+        let why = match (frame, &mut self.state) {
+            (Some(Ok(frame)), _) => {
+                self.first = frame.into_data().ok();
+                return Ok(self.first.as_deref().unwrap_or_default());
+            }
+            (None, _) => RelayError::NoSegments,
+            (Some(Err(_)), State::Broken(why)) => why.take().map_or(RelayError::Broken, |why| *why),
+            (Some(Err(_)), _) => RelayError::Broken,
+        };
+        Err(why)
     }
 
     /// Counts what the upstream gave, and gives what is for the client: nothing, where it takes more to decrypt it.
@@ -189,9 +198,13 @@ impl StreamBody {
 
     /// Opens the next segment while this one still comes.
     fn look_ahead(&mut self, cx: &mut Context<'_>) {
-        if let (State::Reading(_, progress), Some(segments)) = (&self.state, &mut self.segments)
-            && (segments.ahead.is_opening() || progress.left().is_none_or(|left| left <= NEAR_END))
-        {
+        let Some(segments) = &mut self.segments else { return };
+        let is_near = match &self.state {
+            State::Reading(_, progress) => progress.left().is_none_or(|left| left <= NEAR_END),
+            _ => false,
+        };
+        // Once begun with, it is gone on with whatever happens: it may hold the list, which a new link is had from.
+        if is_near || segments.ahead.is_opening() {
             segments.ahead.poll(cx);
         }
     }
@@ -207,14 +220,14 @@ impl StreamBody {
         let Some(lock) = segments.lock.take() else { return Ok(None) };
         match lock.finish() {
             Ok(data) => Ok((!data.is_empty()).then(|| self.hand_out(data))),
-            Err(error) => Err(self.break_off(&error)),
+            Err(_) => Err(self.break_off(RelayError::Cipher)),
         }
     }
 
-    fn break_off(&mut self, error: &dyn std::error::Error) -> Broken {
+    fn break_off(&mut self, error: RelayError) -> Broken {
         self.span.in_scope(|| tracing::info!(%error, "the stream can't go on"));
         self.end("upstream_broken");
-        self.state = State::Broken;
+        self.state = State::Broken(Some(Box::new(error)));
         Broken
     }
 
@@ -277,7 +290,7 @@ impl Body for StreamBody {
                         this.state = State::Reading(part, progress);
                         this.left = this.known_left();
                     }
-                    (_, Err(error)) => return Poll::Ready(Some(Err(this.break_off(&error)))),
+                    (_, Err(error)) => return Poll::Ready(Some(Err(this.break_off(error)))),
                 },
                 State::Turning => {
                     let Some(segments) = &mut this.segments else { return Poll::Ready(None) };
@@ -288,10 +301,10 @@ impl Body for StreamBody {
                             this.look_ahead(cx);
                         }
                         Ok(None) => this.end("complete"),
-                        Err(error) => return Poll::Ready(Some(Err(this.break_off(&error)))),
+                        Err(error) => return Poll::Ready(Some(Err(this.break_off(error)))),
                     }
                 }
-                State::Ended | State::Broken => return Poll::Ready(None),
+                State::Ended | State::Broken(_) => return Poll::Ready(None),
             }
         }
     }
@@ -307,7 +320,7 @@ impl Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        if !matches!(self.state, State::Ended | State::Broken) {
+        if !matches!(self.state, State::Ended | State::Broken(_)) {
             self.end("client_gone");
         }
     }

@@ -1,7 +1,7 @@
 //! The request to the CDN: headers, cookies, redirects, and the checks of the answer's head.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
@@ -21,6 +21,9 @@ use crate::ticket::Link;
 
 /// Most redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
+
+/// Longest wait for a link that is not good yet: YouTube's, for as long as an advertisement would be shown.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest wait for the head of the answer, over all redirects.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -55,6 +58,8 @@ pub(super) struct Ask {
     pub(super) range: Option<ByteRange>,
     /// Goes with `range`: if the file is another one, the CDN is to send the whole (RFC 9110 §13.1.5).
     pub(super) if_range: Option<HeaderValue>,
+    /// Whether a body that is packed by gzip will do: some servers have no other.
+    pub(super) takes_gzip: bool,
 }
 
 /// A head that is good, and the body to come.
@@ -75,7 +80,16 @@ pub(super) async fn fetch(client: &Client, link: &Link, ask: &Ask) -> Result<Rep
 
 /// The same, with the address that answered.
 pub(super) async fn fetch_from(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
+    if let Some(wait) = link.not_before.and_then(until) {
+        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+    }
     tokio::time::timeout(DEADLINE, follow(client, link, ask)).await.map_err(|_| EgressError::Timeout)?
+}
+
+/// The time from now until then; none where that is past.
+fn until(unix_seconds: u64) -> Option<Duration> {
+    let then = UNIX_EPOCH.checked_add(Duration::from_secs(unix_seconds))?;
+    then.duration_since(SystemTime::now()).ok()
 }
 
 async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
@@ -144,11 +158,16 @@ fn check(response: Response<ResponseBody>, url: &Url, ask: &Ask) -> Result<Reply
     let asked_for_part = ask.range.is_some();
     match head.status {
         StatusCode::OK => {
+            let gzip = ask.takes_gzip && is_gzip(headers);
+            if !gzip {
+                check_encoding(headers)?;
+            }
             check_framing(headers, &body, url)?;
             let total = body.size_hint().exact();
-            Ok(Reply::Whole(Entity::new(headers, total), body))
+            Ok(Reply::Whole(Entity { gzip, ..Entity::new(headers, total) }, body))
         }
         StatusCode::PARTIAL_CONTENT if asked_for_part => {
+            check_encoding(headers)?;
             check_framing(headers, &body, url)?;
             let Some(ContentRange::Part(range, total)) = ContentRange::of(headers) else {
                 return Err(RelayError::WrongPart);
@@ -167,13 +186,23 @@ fn check(response: Response<ResponseBody>, url: &Url, ask: &Ask) -> Result<Reply
     }
 }
 
-/// Checks that the body is what it says, and that its end can be told from a cut.
+fn all_are(headers: &HeaderMap, name: HeaderName, only: &[u8]) -> bool {
+    headers.get_all(name).iter().all(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(only))
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_ENCODING) && all_are(headers, CONTENT_ENCODING, b"gzip")
+}
+
+/// Checks that the body is what it says.
+fn check_encoding(headers: &HeaderMap) -> Result<(), RelayError> {
+    if all_are(headers, CONTENT_ENCODING, b"identity") { Ok(()) } else { Err(RelayError::Encoded) }
+}
+
+/// Checks that the body's end can be told from a cut.
 fn check_framing(headers: &HeaderMap, body: &ResponseBody, url: &Url) -> Result<(), RelayError> {
-    let all_are = |name, only: &[u8]| {
-        headers.get_all(name).iter().all(|value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(only))
-    };
-    // Any other transfer coding would also make hyper read until the connection ends (RFC 9112 §6.3).
-    if !all_are(CONTENT_ENCODING, b"identity") || !all_are(TRANSFER_ENCODING, b"chunked") {
+    // Any other transfer coding would make hyper read until the connection ends (RFC 9112 §6.3).
+    if !all_are(headers, TRANSFER_ENCODING, b"chunked") {
         return Err(RelayError::Encoded);
     }
     let framed = headers.contains_key(TRANSFER_ENCODING) || body.size_hint().exact().is_some();
@@ -204,6 +233,8 @@ mod tests {
             url: "https://cdn.example/a".into(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             chunk: None,
+            not_before: None,
+            no_resume: false,
             route: Route::default(),
             cookies: vec![Cookie {
                 name: "c".into(),
@@ -217,7 +248,8 @@ mod tests {
 
     #[test]
     fn requests_carry_what_belongs_to_their_host() {
-        let whole = Ask { range: None, if_range: Some(HeaderValue::from_static("\"v\"")) };
+        let if_range = Some(HeaderValue::from_static("\"v\""));
+        let whole = Ask { if_range, ..Ask::default() };
         let part = Ask { range: Some(ByteRange::Between(1, 2)), ..whole.clone() };
         let own = request(&link(), &Url::parse("https://cdn.example/a#b").unwrap(), true, &whole).unwrap();
         assert_eq!(own.uri(), "https://cdn.example/a");

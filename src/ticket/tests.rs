@@ -31,6 +31,8 @@ fn ticket() -> Ticket {
                 secure: true,
             }],
             chunk: None,
+            not_before: None,
+            no_resume: false,
             route: Route { egress: Some("11.0.0.2".into()), family: Some(Family::V4) },
         }),
     }

@@ -22,6 +22,7 @@ from subjects import (
     extract_memory,
     faults,
     first_byte,
+    formats,
     hostile,
     link,
     memory,
@@ -42,6 +43,7 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "link": link.run,
     "relay": relay.run,
     "memory": memory.run,
+    "formats": formats.run,
     "faults": faults.run,
     "soak": soak.run,
     "hostile": hostile.run,
@@ -50,7 +52,9 @@ SUBJECTS: dict[str, Callable[[common.Options], str]] = {
     "sizing": sizing.run,
 }
 
-ON_DEMAND = {"admission", "cached", "egress", "link", "relay", "memory", "faults", "sizing", "soak", "hostile"}
+ON_DEMAND = {
+    *("admission", "cached", "egress", "link", "relay", "memory", "formats", "faults", "sizing", "soak", "hostile"),
+}
 """Only by name: what takes a build or packages of its own, or long."""
 
 
@@ -90,14 +94,18 @@ def options() -> tuple[list[str], common.Options]:
     parser.add_argument(
         "--sides", help=f"relay, memory: columns, of {', '.join(relays.SIDES)}; the ratio is of the first two"
     )
-    parser.add_argument("--cores", metavar="SERVER:REST", help="cached, relay, memory: as in taskset -c, such as 0:1")
-    parser.add_argument("--gib", type=float, default=4, metavar="N", help="relay: GiB per load, run and side (4)")
+    parser.add_argument(
+        "--cores", metavar="SERVER:REST", help="cached, relay, memory, formats: as in taskset -c, such as 0:1"
+    )
+    parser.add_argument(
+        "--gib", type=float, default=4, metavar="N", help="relay, formats: GiB per load, run and side (4)"
+    )
     parser.add_argument(
         "--clients",
         type=int,
         default=1000,
         metavar="N",
-        help="memory: clients that stop; same-page: clients that ask (1000)",
+        help="memory, formats: clients that stop; same-page: clients that ask (1000)",
     )
     parser.add_argument(
         "--extractions",

@@ -142,7 +142,7 @@ class Process:
         return self._megabytes("smaps_rollup", "Pss:")
 
     def _megabytes(self, name: str, key: str) -> float:
-        return sum(_kib(pid, name, key) for pid in self.pids()) * 1024 / 1e6
+        return sum(kib_of(pid, name, key) for pid in self.pids()) * 1024 / 1e6
 
     def children(self) -> list[int]:
         """Processes that it has started and that are not reaped."""
@@ -185,7 +185,8 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _kib(pid: int, name: str, key: str) -> int:
+def kib_of(pid: int, name: str, key: str) -> int:
+    """Figure in KiB that a file of /proc/PID gives a process (proc(5)), such as `VmRSS:` in `status`."""
     lines = Path(f"/proc/{pid}/{name}").read_text().splitlines()
     # One that has ended, and is still there for its parent, has none.
     return int(next((line for line in lines if line.startswith(key)), f"{key} 0").split()[1])

@@ -83,6 +83,8 @@ mod tests {
             headers: BTreeMap::new(),
             cookies: Vec::new(),
             chunk: None,
+            not_before: None,
+            no_resume: false,
             route: Route::default(),
         };
         Format {

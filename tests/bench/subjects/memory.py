@@ -67,7 +67,7 @@ def _measure(relay: relays.Relay, source: relays.Origin, clients: int, into: Fig
     idle, idle_anonymous, idle_pss = process.rss(), process.anonymous(), process.pss()
     target = relay.path("large")
     with ThreadPoolExecutor(THREADS) as threads:
-        opened = list(threads.map(lambda _: _client(process.port, target), range(clients)))
+        opened = list(threads.map(lambda _: stop_reading(process.port, target), range(clients)))
     try:
         taken = _wait_until_blocked(source.port, clients)
 
@@ -85,10 +85,10 @@ def _measure(relay: relays.Relay, source: relays.Origin, clients: int, into: Fig
             client.close()
     time.sleep(AFTER)
     into["left"].append(process.rss() - idle)
-    into["left_streams"].append(len(_upstreams(source.port)))
+    into["left_streams"].append(len(connections(source.port)))
 
 
-def _client(port: int, target: str) -> socket.socket:
+def stop_reading(port: int, target: str) -> socket.socket:
     """Ask for the target and take the head of the answer from the socket, not a byte more."""
     client = socket.create_connection(("127.0.0.1", port), timeout=common.PATIENCE)
     client.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
@@ -110,7 +110,7 @@ def _wait_until_blocked(port: int, clients: int) -> float:
     before: dict[str, tuple[int, int]] = {}
     while time.perf_counter() < deadline:
         time.sleep(STILL)
-        now = _upstreams(port)
+        now = connections(port)
         # Idle ones, left in a pool, have nothing to send.
         blocked = {peer: state for peer, state in now.items() if state[0] > 0}
         if len(blocked) == clients and blocked.items() <= before.items():
@@ -119,8 +119,8 @@ def _wait_until_blocked(port: int, clients: int) -> float:
     raise common.BenchError(f"{len(blocked)} of {clients} upstreams have bytes that nobody takes after {BLOCK_LIMIT} s")
 
 
-def _upstreams(port: int) -> dict[str, tuple[int, int]]:
-    """List the origin's connections by peer: bytes in the send queue, and bytes that the peer's kernel has taken."""
+def connections(port: int) -> dict[str, tuple[int, int]]:
+    """List a server's connections by peer: bytes in the send queue, and bytes that the peer's kernel has taken."""
     command = ["ss", "--no-header", "--numeric", "--tcp", "--info", "--oneline", "state", "established"]
     lines = subprocess.run([*command, f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
     found: dict[str, tuple[int, int]] = {}

@@ -7,7 +7,7 @@ loopback counts for whoever was running.
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import common
@@ -81,13 +81,14 @@ def run(options: common.Options) -> str:
 
 def _measure(relay: relays.Relay, source: relays.Origin, gib: float, cores: str, into: Figures) -> None:
     """Put the three loads on a relay."""
-    one = _curl(relay, "huge", source.huge, max(1, round(gib * relays.GIB / source.huge)), [], cores)
+    cpu = relay.process.cpu
+    one = curl(relay.url("huge"), cpu, source.huge, max(1, round(gib * relays.GIB / source.huge)), [], cores)
     into["one.cpu"].append(one.cpu_per_gib)
     into["one.speed"].append(one.speed)
     into["one.busy"].append(one.cpu / one.seconds)
     parallel = ["--parallel", "--parallel-immediate", "--parallel-max", str(STREAMS)]
     count = max(STREAMS, round(gib * relays.GIB / relays.LARGE))
-    many = _curl(relay, "large", relays.LARGE, count, parallel, cores)
+    many = curl(relay.url("large"), cpu, relays.LARGE, count, parallel, cores)
     into["many.cpu"].append(many.cpu_per_gib)
     into["many.speed"].append(many.speed)
     small, rate, latency = _wrk(relay, max(1, round(gib * SECONDS_PER_GIB)), cores)
@@ -96,19 +97,18 @@ def _measure(relay: relays.Relay, source: relays.Origin, gib: float, cores: str,
     into["small.latency"].append(latency)
 
 
-def _curl(relay: relays.Relay, name: str, size: int, count: int, flags: Sequence[str], cores: str) -> Cost:
-    """Have a file `count` times, and all of it."""
-    url = relay.url(name)
+def curl(url: str, cpu: Callable[[], float], size: int, count: int, flags: Sequence[str], cores: str) -> Cost:
+    """Have a file `count` times, and all of it. `cpu`: CPU seconds so far of who serves it."""
     command = ["taskset", "-c", cores, "curl", "--silent", "--show-error", "--fail", *flags]
     command += ["--write-out", "%{http_code} %{size_download}\\n"]
     for _ in range(count):
         command += ["--output", "/dev/null", url]
-    cpu, started = relay.process.cpu(), time.perf_counter()
+    before, started = cpu(), time.perf_counter()
     ran = subprocess.run(command, capture_output=True, text=True, timeout=common.LOAD_LIMIT, check=False)
-    seconds, cpu = time.perf_counter() - started, relay.process.cpu() - cpu
+    seconds, spent = time.perf_counter() - started, cpu() - before
     if ran.returncode or ran.stdout.splitlines() != [f"200 {size}"] * count:
         raise common.BenchError(f"curl: {ran.stdout[-500:]}{ran.stderr[-500:]}")
-    return Cost(size * count, seconds, cpu)
+    return Cost(size * count, seconds, spent)
 
 
 def _wrk(relay: relays.Relay, duration: int, cores: str) -> tuple[Cost, float, float]:

@@ -1,0 +1,142 @@
+//! Lists of segments as they are had and read: playlists, perhaps by way of a master playlist, or the page's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use url::Url;
+
+use super::content::{List, Listing};
+use super::error::RelayError;
+use super::load::load;
+use crate::egress::Client;
+use crate::playlist::{Extras, Limits, Media, Playlist, PlaylistError, best};
+use crate::ticket::Link;
+
+/// Lists of more bytes than these are read beside the connections' threads: up to here it takes about a millisecond.
+const LONG: usize = 16 << 10;
+
+/// What lists and segments are fetched by, and what bounds that.
+#[derive(Clone)]
+pub(super) struct Means {
+    pub(super) client: Client,
+    pub(super) limits: Limits,
+    /// Longest wait for bytes, and for a live list to grow.
+    pub(super) silence: Duration,
+    /// A permit per KiB of all lists.
+    pub(super) room: Arc<Semaphore>,
+}
+
+/// A list that was read.
+pub(super) struct Read {
+    /// The media playlist's own link, which a master playlist may have named.
+    pub(super) link: Link,
+    pub(super) media: Media,
+    /// Its room among all lists.
+    _room: OwnedSemaphorePermit,
+}
+
+/// Reads what a page names.
+pub(super) async fn read(means: &Means, listing: &Listing) -> Result<Read, RelayError> {
+    let link = listing.link.clone();
+    let extras = match &listing.list {
+        List::Fragments(fragments) => {
+            let (fragments, limits) = (Arc::clone(fragments), means.limits);
+            let is_long = fragments.lines.len() > LONG;
+            let media = apart(is_long, move || Media::from_fragments(&fragments, &limits)).await?;
+            return kept(means, link, media);
+        }
+        List::Hls(extras) => extras,
+    };
+    let playlist = match &extras.playlist {
+        Some(text) => {
+            let base = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
+            parsed(text.clone().into_bytes(), base, extras, means).await?
+        }
+        None => read_playlist(means, &link, extras).await?,
+    };
+    match playlist {
+        Playlist::Media(media) => kept(means, link, media),
+        Playlist::Master(variants) => {
+            let variant = best(&variants).ok_or(RelayError::NoSegments)?;
+            reread(means, &link_to(&listing.link, &variant.url), extras).await
+        }
+    }
+}
+
+/// Reads a media playlist, again or as a master playlist names it.
+pub(super) async fn reread(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Read, RelayError> {
+    match read_playlist(means, link, extras).await? {
+        Playlist::Media(media) => kept(means, link.clone(), media),
+        // RFC 8216 §4.3.4.2: a variant is a media playlist. Others would lead on and on.
+        Playlist::Master(_) => Err(RelayError::Nested),
+    }
+}
+
+/// A link to what a list names, with all that goes along with the list. Credentials stay with the server that they were
+/// given to (RFC 9110 §15.4 on redirects, whose reasons are the same).
+pub(super) fn link_to(listing: &Link, url: &Url) -> Link {
+    let mut link = Link { url: url.as_str().to_owned(), chunk: None, ..listing.clone() };
+    if Url::parse(&listing.url).map_or(true, |own| own.origin() != url.origin()) {
+        link.headers.retain(|name, _| !name.eq_ignore_ascii_case("authorization"));
+    }
+    link
+}
+
+async fn read_playlist(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Playlist, RelayError> {
+    let (base, text) = load(means, link, means.limits.bytes).await?;
+    parsed(text, base, extras, means).await
+}
+
+async fn parsed(
+    text: Vec<u8>,
+    base: Url,
+    extras: &Arc<Extras>,
+    means: &Means,
+) -> Result<Playlist, RelayError> {
+    let (extras, limits) = (Arc::clone(extras), means.limits);
+    apart(text.len() > LONG, move || Playlist::parse(&text, &base, &extras, &limits)).await
+}
+
+/// Does what takes long beside the connections' threads.
+async fn apart<T: Send + 'static>(
+    is_long: bool,
+    read: impl FnOnce() -> Result<T, PlaylistError> + Send + 'static,
+) -> Result<T, RelayError> {
+    match is_long {
+        false => Ok(read()?),
+        true => Ok(spawn_blocking(read).await.map_err(|_| RelayError::Broken)??),
+    }
+}
+
+/// Finds room for a list: each stream keeps its own for as long as it lasts.
+fn kept(means: &Means, link: Link, media: Media) -> Result<Read, RelayError> {
+    let kib = u32::try_from(media.segments.bytes() >> 10).unwrap_or(u32::MAX).saturating_add(1);
+    let room = Arc::clone(&means.room).try_acquire_many_owned(kib).map_err(|_| RelayError::Full)?;
+    Ok(Read { link, media, _room: room })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_stay_where_they_were_given() {
+        let listing: Link = serde_json::from_value(serde_json::json!({
+            "url": "https://a.example/list.m3u8",
+            "http_headers": {"authorization": "Bearer x", "Referer": "https://page.example/"},
+        }))
+        .unwrap();
+        for (url, stays) in [
+            ("https://a.example/1.ts", true),
+            ("https://a.example:444/1.ts", false),
+            ("http://a.example/1.ts", false),
+            ("https://b.example/1.ts", false),
+        ] {
+            let link = link_to(&listing, &Url::parse(url).unwrap());
+            assert_eq!(link.headers.contains_key("authorization"), stays, "{url}");
+            assert!(link.headers.contains_key("Referer") && link.url == url);
+        }
+    }
+}
