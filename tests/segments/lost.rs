@@ -62,7 +62,7 @@ fn a_first_piece_that_is_lost_is_said_in_words() {
     let world = impatient();
     let ways = ways();
     spread(ways.len(), ways.len(), |index| {
-        let shown = world.show(ways[index]);
+        let shown = world.show_on_page(ways[index]);
         let path = shown.token_path(world);
         let mut files = vec![shown.package.parts[0].as_str()];
         if shown.is_encrypted() {

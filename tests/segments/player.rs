@@ -9,19 +9,26 @@ use crate::support::world::{World, fresh_id};
 pub struct Player {
     pub host: String,
     inside: String,
+    /// Representations of a manifest.
+    files: String,
 }
 
 impl Player {
     pub fn new() -> Player {
-        Player { host: format!("player{}.example.net", fresh_id()), inside: String::new() }
+        Player { host: format!("player{}.example.net", fresh_id()), inside: String::new(), files: String::new() }
     }
 
-    /// Offers a plain file under a label, which is its `format_id` and says its height.
+    /// Offers a plain file under a label, as `720p`, which is its `format_id`, as a manifest of files names one: with
+    /// its codecs and height, and without its size.
     pub fn file(mut self, world: &World, label: &str, codecs: &str, media: &Media) -> Player {
+        let height: u32 = label.trim_end_matches('p').parse().unwrap();
         let path = format!("/{label}.mp4");
         world.stage.play(&self.host, &path, Reply::media(media).content_type("video/mp4").etag("\"v1\""));
-        self.inside +=
-            &format!("<source src=\"{path}\" type='video/mp4; codecs=\"{codecs}\"' label=\"{label}\">\n");
+        let width = height * 16 / 9;
+        self.files += &format!(
+            "<Representation id=\"{label}\" mimeType=\"video/mp4\" codecs=\"{codecs}\" width=\"{width}\" \
+             height=\"{height}\"><BaseURL>{path}</BaseURL></Representation>"
+        );
         self
     }
 
@@ -55,7 +62,18 @@ impl Player {
 
     /// Puts the page on the stage, and gives its address.
     pub fn install(&self, world: &World) -> String {
-        let html = format!("<!DOCTYPE html><html><title>A film</title><video>{}</video></html>", self.inside);
+        let mut inside = self.inside.clone();
+        if !self.files.is_empty() {
+            let manifest = format!(
+                "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
+                 mediaPresentationDuration=\"PT6S\"><Period><AdaptationSet contentType=\"video\">{}</AdaptationSet>\
+                 </Period></MPD>",
+                self.files
+            );
+            world.stage.play(&self.host, "/files.mpd", Reply::text("application/dash+xml", manifest));
+            inside += "<source src=\"/files.mpd\" type=\"application/dash+xml\">\n";
+        }
+        let html = format!("<!DOCTYPE html><html><title>A film</title><video>{inside}</video></html>");
         world.stage.play(&self.host, "/", Reply::html(html));
         format!("https://{}/", self.host)
     }

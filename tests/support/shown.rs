@@ -39,8 +39,6 @@ impl World {
     pub fn show_on_page(&self, package: &Package) -> Shown {
         let mut shown = self.show(package);
         shown.url = format!("https://{}/", shown.host);
-        // What the extractor calls the formats of a manifest in a page.
-        shown.format = package.format.map(|id| format!("dash-{id}"));
         shown.play_page(self);
         shown
     }
