@@ -95,7 +95,8 @@ fn the_limits_are_the_settings() {
     /// The least that may be set.
     const BYTES: usize = 65_536;
     let ts = package("ts");
-    let remark = |length: usize| format!("{}#{}\n", ts.playlist(), "-".repeat(length - ts.playlist().len() - 2));
+    let remark =
+        |length: usize| format!("{}#{}\n", ts.playlist(), "-".repeat(length - ts.playlist().len() - 2));
     let full = ts.with_playlist("as long as may be", remark(BYTES));
     let tight = World::keyed(&[("MAX_SEGMENTS", "6"), ("MAX_PLAYLIST_BYTES", &BYTES.to_string())]);
     let victim = Victim::of(&tight, &full);

@@ -15,7 +15,11 @@ pub struct Player {
 
 impl Player {
     pub fn new() -> Player {
-        Player { host: format!("player{}.example.net", fresh_id()), inside: String::new(), files: String::new() }
+        Player {
+            host: format!("player{}.example.net", fresh_id()),
+            inside: String::new(),
+            files: String::new(),
+        }
     }
 
     /// Offers a plain file under a label, as `720p`, which is its `format_id`, as a manifest of files names one: with
