@@ -50,8 +50,8 @@ pub enum RelayError {
     /// A variant of a master playlist is one again (RFC 8216 §4.3.4.2).
     #[error("the playlist leads to playlists that lead on and on")]
     Nested,
-    /// A playlist, or what else is read whole (subtitles), has more bytes than these.
-    #[error("a file that has to be read whole is longer than {0} bytes")]
+    /// What is read whole, as subtitles that are converted, has more bytes than these.
+    #[error("a file that has to be read whole is longer than {0} bytes (MAX_SUBTITLE_BYTES)")]
     TooLong(usize),
     /// A key has not the length of one.
     #[error("the site's server sent no key of 16 bytes")]

@@ -226,8 +226,9 @@ pub(super) fn is_same_map(one: Option<&Arc<Map>>, other: Option<&Arc<Map>>) -> b
 fn may_pass(error: &RelayError) -> bool {
     match error {
         RelayError::Egress(error) => !error.is_forbidden(),
-        RelayError::Playlist(PlaylistError::Encryption(_) | PlaylistError::TooManySegments)
-        | RelayError::TooLong(_)
+        RelayError::Playlist(
+            PlaylistError::Encryption(_) | PlaylistError::TooLong | PlaylistError::TooManySegments,
+        )
         | RelayError::Nested => false,
         _ => true,
     }

@@ -85,7 +85,11 @@ pub(super) fn link_to(listing: &Link, url: &Url) -> Link {
 }
 
 async fn read_playlist(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Playlist, RelayError> {
-    let (base, text) = load(means, link, means.limits.bytes).await?;
+    let loaded = load(means, link, means.limits.bytes).await;
+    let (base, text) = loaded.map_err(|error| match error {
+        RelayError::TooLong(_) => PlaylistError::TooLong.into(),
+        error => error,
+    })?;
     parsed(text, base, extras, means).await
 }
 

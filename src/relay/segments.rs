@@ -1,5 +1,7 @@
 //! Streams of segments, and what else is to be had of an item: its size, and its text.
 
+use std::time::Duration;
+
 use tokio::time::timeout;
 
 use super::Relay;
@@ -15,6 +17,10 @@ use super::resume::Progress;
 use super::source::{Origin, Page};
 use super::stream::StreamBody;
 use crate::egress::EgressError;
+
+/// Longest wait for a first byte, over the list, a key, and whatever has to be tried again; and for all of what is read
+/// whole.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 impl Relay {
     /// Neither length nor validators are known of segments, and so there are no ranges.
@@ -39,7 +45,7 @@ impl Relay {
             Ok::<_, RelayError>((body, container))
         };
         // A list may grow without ever holding a byte.
-        let opened = timeout(self.settings.idle, opening).await.map_err(|_| EgressError::Timeout)?;
+        let opened = timeout(DEADLINE, opening).await.map_err(|_| EgressError::Timeout)?;
         let (body, container) = opened?;
         let body = match wanted.head {
             true => {
@@ -65,7 +71,7 @@ impl Relay {
     pub async fn read(&self, origin: Origin, most: usize) -> Result<(Vec<Vec<u8>>, Held), RelayError> {
         let held = Held { _pass: self.pass()? };
         let reading = self.read_whole(origin, most);
-        let segments = timeout(self.settings.idle, reading).await.map_err(|_| EgressError::Timeout)??;
+        let segments = timeout(DEADLINE, reading).await.map_err(|_| EgressError::Timeout)??;
         Ok((segments, held))
     }
 

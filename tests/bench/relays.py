@@ -1,4 +1,4 @@
-"""What `relay`, `memory` and `formats` measure: one origin over TLS, and the servers that pass its bytes on in plain HTTP.
+"""What `relay`, `memory` and `formats` measure: an origin over TLS, and servers that pass its bytes on in plain HTTP.
 
 Origin and rival are both nginx, from Debian's package, with everything that they write in a temporary folder. TLS is
 1.3 with `TLS_AES_256_GCM_SHA384`, which the origin allows alone. Whoever writes a log line per request writes it to a
