@@ -2,7 +2,7 @@
 //! page that shows it.
 
 use super::client::{Answer, encode};
-use super::packaged::{KEY_FILE, Package};
+use super::packaged::Package;
 use super::stage::{Media, Outcome, Reply, Seen};
 use super::world::{World, format, fresh_id, token};
 use bytes::Bytes;
@@ -151,11 +151,6 @@ impl Shown {
         world.stage.wait_for(|seen| {
             seen.iter().filter(|seen| seen.host == self.host).all(|seen| seen.outcome != Outcome::Playing)
         });
-    }
-
-    /// Whether it has a key.
-    pub fn is_encrypted(&self) -> bool {
-        self.package.files.contains_key(KEY_FILE)
     }
 
     /// Checks that all of it came.
