@@ -48,8 +48,9 @@ _INFO: Mapping[str, Convert] = {
 }
 
 # Some of these are not shown to anyone: they are here so that a selector gives the same answer on the stored formats
-# as it does in yt-dlp ("Filtering Formats" in its README; `resolution`, `format` and `aspect_ratio` are yt-dlp's own).
-_FORMAT: Mapping[str, Convert] = {
+# as it does in yt-dlp ("Filtering Formats" in its README; `resolution`, `format` and `aspect_ratio` are yt-dlp's own). A
+# selector sees no others.
+FORMAT: Mapping[str, Convert] = {
     "format_id": text,
     "ext": text,
     "protocol": text,
@@ -184,7 +185,7 @@ def _format(ydl: Ydl, form: Json, info: Json) -> Json | None:
     if url is None:
         return None
     result = link(ydl, url, form.get("http_headers"), how.addresses if how else ())
-    about = _fields(form, _FORMAT)
+    about = _fields(form, FORMAT)
     ydl.meter.add("result_bytes", sum(len(value) for value in about.values() if isinstance(value, str)))
     result.update(about)
     if how:
