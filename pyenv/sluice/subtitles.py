@@ -13,10 +13,10 @@ Json = dict[str, Any]
 
 
 def subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
-    """Return {language: [file, ...]}: {"ext", "name"?, "automatic"?: True, "by", "hls"?, "fragments"?} and its link.
+    """Return {language: [file, ...]}: {"ext", "name"?, "automatic"?: True, "by"} with what goes with it, and its link.
 
-    People's come first, in the page's order; then, marked, the automatic ones that were kept (captions.py). Raises
-    LimitError.
+    As a format has them (delivery.py). People's come first, in the page's order; then, marked, the automatic ones that
+    were kept (captions.py). Raises LimitError.
     """
     result: dict[str, list[Json]] = {}
     for field, marks in (("subtitles", {}), ("automatic_captions", {"automatic": True})):
