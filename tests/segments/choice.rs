@@ -100,9 +100,9 @@ fn a_selector_that_needs_two_files_names_one_that_would_do() {
     }
     // Where what comes first needs none, it is no question.
     let answer = world.get(&format!("{page}&format={}", encode("b/bv+ba")));
-    assert_file(&answer, &video.media(BEST));
+    assert_file(&answer, video.media(BEST));
     let sound = world.get(&format!("{page}&format=bestaudio"));
-    assert_file(&sound, &video.media("audio"));
+    assert_file(&sound, video.media("audio"));
 }
 
 #[test]
@@ -134,6 +134,7 @@ fn the_largest_that_fits_comes() {
     ] {
         let answer = world.get(&format!("{page}&max_bytes={limit}"));
         assert_eq!(answer.status, 200, "{limit}: {}", answer.text());
+        assert_eq!(answer.body.len() as u64, video.media(format_id).len(), "{limit}");
         assert_eq!(sha256(&answer.body), video.media(format_id).sha256(), "{limit}");
         assert!(answer.body.len() as u64 <= limit);
     }

@@ -16,6 +16,9 @@ const FROM_EDGE: usize = 3;
 /// Pictures in a segment.
 const RATE: usize = 5;
 
+/// Takes something of a broadcast away.
+type Loss = fn(&World, &Broadcast);
+
 /// A broadcast at a host of its own.
 struct Broadcast {
     live: Live,
@@ -186,7 +189,7 @@ fn broken_segments_and_playlists_are_had_again() {
 #[test]
 fn a_broadcast_that_goes_away_is_cut_visibly() {
     let world = impatient();
-    let losses: [(&str, fn(&World, &Broadcast)); 3] = [
+    let losses: [(&str, Loss); 3] = [
         ("its playlist", |world, it| {
             world.stage.play(&it.host, "/live/index.m3u8", Reply::status(500));
         }),

@@ -5,7 +5,7 @@ use crate::support::film::assert_cut_off;
 use crate::support::packaged::{KEY_FILE, Package, package};
 use crate::support::random::spread;
 use crate::support::stage::{Fault, Media, Reply};
-use crate::support::world::assert_problem;
+use crate::support::world::{assert_problem, world};
 
 /// Bytes of the film before one of its parts; encrypted ones are a little shorter when plain.
 fn before(package: &Package, index: usize) -> usize {
@@ -59,7 +59,8 @@ fn a_file_of_ranges_that_goes_away_cuts_the_stream_visibly() {
 
 #[test]
 fn a_first_piece_that_is_lost_is_said_in_words() {
-    let world = impatient();
+    // What takes longer than one patience in all is another error.
+    let world = world();
     let ways = ways();
     spread(ways.len(), ways.len(), |index| {
         let shown = world.show_on_page(ways[index]);

@@ -1,6 +1,8 @@
 //! Films in pieces: HLS and DASH, as packagers make them, streamed as one file.
 
+mod addresses;
 mod choice;
+mod encryption;
 mod faults;
 mod hostile;
 mod kinds;

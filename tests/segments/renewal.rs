@@ -92,7 +92,7 @@ fn a_key_that_is_refused_is_had_again_from_the_page() {
 
 #[test]
 fn what_is_refused_everywhere_is_cut_visibly_and_the_page_is_left_in_peace() {
-    let world = impatient();
+    let world = world();
     for name in ["ts", "fmp4", "aes with an iv", "dash by number"] {
         let package = package(name);
         let shown = world.show_on_page(package);

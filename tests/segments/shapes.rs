@@ -1,9 +1,12 @@
 //! What playlists may say in different ways.
 
-use crate::support::packaged::{KEY_FILE, PLAYLIST, Package, content, decode_whole, encrypted, package};
+use crate::support::packaged::{KEY, KEY_FILE, PLAYLIST, Package, content, decode_whole, encrypted, package};
 use crate::support::stage::{Media, Reply};
-use crate::support::world::{fresh_id, world};
+use crate::support::world::{assert_problem, fresh_id, world};
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
 
 /// Streams a package and checks that all of it came.
 #[track_caller]
@@ -128,11 +131,9 @@ fn an_encrypted_map_is_decrypted_as_the_segments_are() {
     let fmp4 = package("fmp4");
     let mut other = fmp4.clone();
     for part in &fmp4.parts {
-        other
-            .files
-            .insert(part.clone(), encrypted(&fmp4.files[part], super::super::support::packaged::KEY, IV));
+        other.files.insert(part.clone(), encrypted(&fmp4.files[part], KEY, IV));
     }
-    other.files.insert(KEY_FILE.to_owned(), Bytes::from_static(super::super::support::packaged::KEY));
+    other.files.insert(KEY_FILE.to_owned(), Bytes::from_static(KEY));
     let iv = "07".repeat(16);
     let tag = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{KEY_FILE}\",IV=0x{iv}\n#EXT-X-MAP");
     let text = fmp4.playlist().replace("#EXT-X-MAP", &tag);
@@ -183,4 +184,29 @@ fn a_variant_is_chosen_where_the_playlist_has_become_a_list_of_them() {
     shown.play_index(world, &master);
     shown.assert_whole(&world.get(&path), "a list of variants");
     assert!(world.stage.seen_at(&poor).is_empty());
+}
+
+#[test]
+fn a_playlist_may_be_packed_and_a_segment_may_not() {
+    let world = world();
+    let ts = package("ts");
+    let shown = world.show(ts);
+    let path = shown.token_path(world);
+    let packed = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        Media::of(encoder.finish().unwrap())
+    };
+    let index = packed(ts.playlist().as_bytes());
+    shown.play(world, PLAYLIST, |reply| reply.bytes_of(&index).header("Content-Encoding", "gzip"));
+    shown.assert_whole(&world.get(&path), "a packed playlist");
+    let segment = packed(&ts.files["0.ts"]);
+    shown.play(world, "0.ts", |reply| reply.bytes_of(&segment).header("Content-Encoding", "gzip"));
+    assert_problem(&world.get(&path), 502, "upstream_error");
+    // What unpacks to more than a playlist may have is not read to its end.
+    shown.play(world, "0.ts", |reply| reply);
+    let bomb = packed(&vec![b'\n'; 64 << 20]);
+    assert!(bomb.len() < 100_000);
+    shown.play(world, PLAYLIST, |reply| reply.bytes_of(&bomb).header("Content-Encoding", "gzip"));
+    assert_problem(&world.get(&path), 502, "limit_exceeded");
 }
