@@ -5,7 +5,7 @@ import io
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from stat import S_ISREG
 from typing import Any
 
@@ -126,21 +126,19 @@ def _is_cookie(line: str) -> bool:
     return not fields[0].startswith("#") and len(fields) == _FIELDS and bool(_EXPIRY.fullmatch(fields[4]))
 
 
-def cookies_for(jar: YoutubeDLCookieJar, url: str) -> list[dict[str, Any]]:
-    """Return the cookies of `jar` that a request for `url` carries.
+def cookies_for(jar: YoutubeDLCookieJar, url: str) -> Iterator[dict[str, Any]]:
+    """Yield the cookies of `jar` that a request for `url` carries.
 
     Each is {"name", "value", "domain", "path", "secure"}, as http.cookiejar holds them: a domain with a leading dot
     includes subdomains (RFC 6265, section 5.1.3), one without is that host alone. A cookie that can't be sent (no
     value, or a control character or semicolon in it) is left out.
     """
-    return [
-        {
-            "name": cookie.name,
-            "value": cookie.value,
-            "domain": cookie.domain,
-            "path": cookie.path,
-            "secure": bool(cookie.secure),
-        }
-        for cookie in jar.get_cookies_for_url(url)
-        if cookie.value is not None and not _UNSAFE.search(f"{cookie.name}{cookie.value}")
-    ]
+    for cookie in jar.get_cookies_for_url(url):
+        if cookie.value is not None and not _UNSAFE.search(f"{cookie.name}{cookie.value}"):
+            yield {
+                "name": cookie.name,
+                "value": cookie.value,
+                "domain": cookie.domain,
+                "path": cookie.path,
+                "secure": bool(cookie.secure),
+            }

@@ -14,7 +14,7 @@ from yt_dlp.utils import determine_protocol
 from sluice.fragments import pack
 from sluice.limits import Meter
 from sluice.segments import extras, first_segment
-from sluice.values import web_url
+from sluice.values import address, web_url
 
 Json = dict[str, Any]
 
@@ -23,14 +23,19 @@ _FILE = ("http", "https")
 _HLS = ("m3u8", "m3u8_native")
 _DASH = "http_dash_segments"
 
+# What ffmpeg would do to the stream, so that it is another one without: begin later (yt_dlp/extractor/radiko.py), crop
+# the picture (zan.py).
+_CHANGES = (("ffmpeg_args", "-ss"), ("ffmpeg_args_out", "-vf"))
+
 
 @dataclass(frozen=True)
 class Delivery:
     """`by`: "file", "hls" or "fragments".
 
     `url`: http or https, of the file, the playlist, or what the fragments' addresses are relative to. `more`: the
-    fields that go with it, {"hls": ...} (segments.py) or {"fragments": ...} (fragments.py). `addresses`: of the first
-    fragment and the last one, which may have cookies of their own.
+    fields that go with it, {"no_resume": True} of a file that can't be had in parts, {"hls": ...} (segments.py) or
+    {"fragments": ...} (fragments.py). `addresses`: of what may have cookies of its own: the first fragment and the last
+    one; an HLS stream's key, and its page, for the segments may be anywhere.
     """
 
     by: str
@@ -61,7 +66,7 @@ def deliver(meter: Meter, item: Mapping[str, Any]) -> Delivery | None:
     `new_info`), or a file of subtitles. What is built counts as `result_bytes`. Raises LimitError.
     """
     # To be sent by POST (yt_dlp/downloader/http.py); or of a broadcast from its beginning, which code goes on listing.
-    if item.get("request_data") or item.get("is_from_start"):
+    if item.get("request_data") or item.get("is_from_start") or _is_changed(item):
         return None
     protocol = protocol_of(item)
     if protocol in _HLS:
@@ -71,7 +76,9 @@ def deliver(meter: Meter, item: Mapping[str, Any]) -> Delivery | None:
     url = web_url(item.get("url"))
     if url is None or not (protocol in _FILE or (protocol == _DASH and not _is_manifest(url))):
         return None
-    return Delivery("file", url)
+    # What is being written grows, and has no end to ask for.
+    is_growing = item.get("is_live") or item.get("no_resume")
+    return Delivery("file", url, {"no_resume": True} if is_growing else {})
 
 
 def _hls(meter: Meter, item: Mapping[str, Any]) -> Delivery | None:
@@ -79,8 +86,13 @@ def _hls(meter: Meter, item: Mapping[str, Any]) -> Delivery | None:
     if found is None:
         return None
     # A playlist that comes with the page may have an address that is itself, as data (yt_dlp/extractor/tenplay.py).
-    url = web_url(item.get("url")) or first_segment(found.get("playlist", ""))
-    return Delivery("hls", url, {"hls": found} if found else {}) if url else None
+    url = address(item.get("url"))
+    if web_url(item.get("url")) is None:
+        url = first_segment(found.get("playlist", ""))
+    if url is None:
+        return None
+    others = (found.get("aes", {}).get("uri"), web_url(item.get("webpage_url")))
+    return Delivery("hls", url, {"hls": found} if found else {}, tuple(other for other in others if other))
 
 
 def _fragments(meter: Meter, item: Mapping[str, Any]) -> Delivery | None:
@@ -92,6 +104,12 @@ def _fragments(meter: Meter, item: Mapping[str, Any]) -> Delivery | None:
         return None
     url = web_url(item.get("url")) or packed.base
     return Delivery("fragments", url, {"fragments": packed.json()}, packed.ends())
+
+
+def _is_changed(item: Mapping[str, Any]) -> bool:
+    options = item.get("downloader_options")
+    given = options if isinstance(options, dict) else {}
+    return any(isinstance(args := given.get(key), list | tuple) and option in args for key, option in _CHANGES)
 
 
 def _is_manifest(url: str) -> bool:

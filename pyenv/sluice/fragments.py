@@ -3,6 +3,7 @@
 The addresses of a list differ by a number, mostly, and there may be 50,000 of them for each format.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urljoin
 from yt_dlp.utils import update_url_query
 
 from sluice.limits import Meter
-from sluice.values import MAX_URL, count, web_url
+from sluice.values import address, count, is_short, web_url
 
 Json = dict[str, Any]
 
@@ -49,6 +50,8 @@ class Packed:
 def pack(meter: Meter, item: Mapping[str, Any]) -> Packed | None:
     """Return the fragments of a format in yt-dlp's order, or None for what is no list of addresses on the web.
 
+    Nor is one that has the same twice in a row: what tells the two apart was lost.
+
     Of them all only the first and the last are looked at closely: the server looks at each before it is fetched. Takes
     time in proportion to the characters of all addresses. Raises LimitError before anything large is built.
     """
@@ -60,7 +63,11 @@ def pack(meter: Meter, item: Mapping[str, Any]) -> Packed | None:
     base = _base(item, given)
     texts = [_text(fragment) for fragment in given]
     ranges = [_range(fragment) for fragment in given]
-    if base is None or None in ranges or not all(0 < len(text) <= MAX_URL for text in texts):
+    if base is None or None in ranges or not all(text and is_short(text) for text in texts):
+        return None
+    # One after the other: an initialization fragment may come again with each period (ISO/IEC 23009-1, 5.3.2).
+    pairs = list(zip(texts, ranges, strict=True))
+    if any(one == other for one, other in itertools.pairwise(pairs)):
         return None
     if query := item.get("extra_param_to_segment_url"):
         if not isinstance(query, str):
@@ -70,6 +77,8 @@ def pack(meter: Meter, item: Mapping[str, Any]) -> Packed | None:
         # Of an address that can't be read.
         except ValueError:
             return None
+        if not all(map(is_short, texts)):
+            return None
     packed = _packed(meter, base, texts, [found or "" for found in ranges])
     return packed if packed and packed.ends() else None
 
@@ -77,9 +86,9 @@ def pack(meter: Meter, item: Mapping[str, Any]) -> Packed | None:
 def _base(item: Mapping[str, Any], given: Sequence[Any]) -> str | None:
     base = item.get("fragment_base_url")
     # From an element's text, with its line breaks.
-    found = web_url(base.strip()) if isinstance(base, str) else None
+    found = address(base.strip()) if isinstance(base, str) else None
     if found is None and all(isinstance(fragment, dict) and fragment.get("url") for fragment in given):
-        found = web_url(item.get("url")) or web_url(_text(given[0]))
+        found = address(item.get("url")) or address(_text(given[0]))
     return found
 
 

@@ -10,6 +10,10 @@ from sluice.engine import Ydl
 
 Json = dict[str, Any]
 
+MAX_COOKIES = 200
+"""Cookies of a link. Browsers keep some 180 of a site."""
+
+_COOKIE = 60  # bytes of a cookie in JSON, beside its texts
 _MAX_HEADERS = 32
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110, section 5.1
@@ -17,17 +21,29 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
 
 def link(ydl: Ydl, url: str, headers: Mapping[str, Any] | None, others: Iterable[str] = ()) -> Json:
-    """Return {"url", "http_headers", "cookies"}; `others`: URLs that are fetched with it, for their cookies."""
-    cookies = cookies_for(ydl.cookiejar, url)
-    for other in others:
-        cookies += [cookie for cookie in cookies_for(ydl.cookiejar, other) if cookie not in cookies]
-    made: Json = {"url": url, "http_headers": _headers(headers or {}), "cookies": cookies}
-    # Before it is written: one cookie may be that of a thousand links.
-    ydl.meter.add(
-        "result_bytes",
-        len(url) + sum(map(len, made["http_headers"].values())) + sum(len(item["value"]) for item in cookies),
-    )
-    return made
+    """Return {"url", "http_headers", "cookies"}; `others`: URLs that are fetched with it, for their cookies.
+
+    Of cookies the first MAX_COOKIES. What is built counts as `result_bytes`. Raises LimitError.
+    """
+    kept = _headers(headers or {})
+    # Before it is written: one header may be that of a thousand links.
+    ydl.meter.add("result_bytes", len(url) + sum(len(name) + len(value) for name, value in kept.items()))
+    return {"url": url, "http_headers": kept, "cookies": _cookies(ydl, (url, *others))}
+
+
+def _cookies(ydl: Ydl, urls: Iterable[str]) -> list[Json]:
+    # RFC 6265, section 5.3: what a cookie is known by.
+    found: dict[tuple[str, str, str], Json] = {}
+    for url in urls:
+        for cookie in cookies_for(ydl.cookiejar, url):
+            key = cookie["name"], cookie["domain"], cookie["path"]
+            if key in found:
+                continue
+            if len(found) == MAX_COOKIES:
+                return list(found.values())
+            ydl.meter.add("result_bytes", sum(map(len, key)) + len(cookie["value"]) + _COOKIE)
+            found[key] = cookie
+    return list(found.values())
 
 
 def computed_headers(ydl: Ydl, url: str, own: Any, info: Json) -> Any:

@@ -18,6 +18,7 @@ from yt_dlp.utils import int_or_none
 
 from sluice.dash import count_mpd
 from sluice.limits import Limits, Meter
+from sluice.periods import completing
 
 _AMPLIFIED = 100
 """How much more than a document entities of entities may stand for, to expat (its "billion laughs" protection)."""
@@ -33,6 +34,7 @@ def install(limits: Limits) -> None:
     for name, check in _CHECKS.items():
         parse = getattr(InfoExtractor, name)
         if not hasattr(parse, "__wrapped__"):
+            parse = completing(parse) if name == _MPD else parse
             setattr(InfoExtractor, name, _checked(parse, check))
 
 
@@ -154,8 +156,10 @@ def _check_m3u8(meter: Meter, m3u8: str, _: str) -> None:
     meter.check("subtitles", files)
 
 
+_MPD = "_parse_mpd_periods"
+
 _CHECKS: dict[str, Callable[[Meter, Any, str], None]] = {
-    "_parse_mpd_periods": _check_mpd,
+    _MPD: _check_mpd,
     "_parse_ism_formats_and_subtitles": _check_ism,
     "_parse_f4m_formats": _check_f4m,
     "_parse_smil_formats_and_subtitles": _check_smil,

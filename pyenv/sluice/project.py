@@ -4,6 +4,8 @@ yt-dlp's dicts hold lazy objects, cycles, NaN and whatever else an extractor put
 what is not listed here, or has another type, is absent. Absent means unknown; nothing is ever null.
 """
 
+import math
+import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -49,7 +51,8 @@ _INFO: Mapping[str, Convert] = {
 
 # Some of these are not shown to anyone: they are here so that a selector gives the same answer on the stored formats
 # as it does in yt-dlp ("Filtering Formats" in its README; `resolution`, `format` and `aspect_ratio` are yt-dlp's own).
-_FORMAT: Mapping[str, Convert] = {
+# A selector sees no others.
+FORMAT: Mapping[str, Convert] = {
     "format_id": text,
     "ext": text,
     "protocol": text,
@@ -80,6 +83,9 @@ _FORMAT: Mapping[str, Convert] = {
 }
 
 
+MAX_WAIT = 60
+"""Seconds until a format can be had, at most: YouTube's lasts as long as an advertisement before the video."""
+
 # What yt-dlp makes of a playlist's URL where the extractor does not say more.
 _PLAYLIST_EXTS = (None, "m3u8", "unknown_video")
 
@@ -89,7 +95,8 @@ def project(ydl: Ydl, info: Json) -> Json:
 
     A playlist has `entries`, those of them that have a page, and `playlist_count` where yt-dlp knows how many there are
     in all; anything else has `formats`, best first, of those with http and https URLs, and `default` when one of them
-    will do (choose.py). A format has `by` where it can be streamed (delivery.py).
+    will do (choose.py). A format has `by` where it can be streamed (delivery.py), and `available_at`, in Unix seconds,
+    where that is not yet so (yt_dlp/downloader/common.py waits until then).
     A photo post has `images`, and in `formats` its sound, if there is one.
     `expires_at` is the earliest expiry that its links show, in Unix seconds. Raises NoFormatsError and LimitError.
     """
@@ -184,7 +191,7 @@ def _format(ydl: Ydl, form: Json, info: Json) -> Json | None:
     if url is None:
         return None
     result = link(ydl, url, form.get("http_headers"), how.addresses if how else ())
-    about = _fields(form, _FORMAT)
+    about = _fields(form, FORMAT)
     ydl.meter.add("result_bytes", sum(len(value) for value in about.values() if isinstance(value, str)))
     result.update(about)
     if how:
@@ -198,6 +205,10 @@ def _format(ydl: Ydl, form: Json, info: Json) -> Json | None:
         result["unplayable"] = True
     if form.get("__needs_testing"):
         result["untested"] = True
+    waits = number(form.get("available_at"))
+    now = time.time()
+    if waits is not None and waits > now:
+        result["available_at"] = math.ceil(min(waits, now + MAX_WAIT))
     chunk = count((form.get("downloader_options") or {}).get("http_chunk_size"))
     if chunk:
         result["chunk_size"] = chunk

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.limits import Meter
-from sluice.values import MAX_URL, web_url
+from sluice.values import MAX_URL, address
 
 Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ def first_segment(playlist: str) -> str | None:
     """Return the address of a playlist's first segment, or None for none on the web."""
     # `finditer`, not `splitlines`: the text may be long, and this is near its beginning.
     found = re.search(r"^[^#\s].*", playlist, re.MULTILINE)
-    return web_url(found[0].strip()) if found else None
+    return address(found[0].strip()) if found else None
 
 
 def _query(given: Any) -> str | None:
@@ -60,7 +60,7 @@ def _aes(given: Any) -> Json | None:
         raise _UnusableError
     aes: Json = {}
     if given.get("uri"):
-        aes["uri"] = web_url(given["uri"])
+        aes["uri"] = address(given["uri"])
     if given.get("key"):
         aes["key"] = _hex(given["key"])
     if given.get("iv"):

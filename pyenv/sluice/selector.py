@@ -11,6 +11,7 @@ from yt_dlp import YoutubeDL
 
 from sluice.choose import choose
 from sluice.messages import clean
+from sluice.project import FORMAT
 
 Json = dict[str, Any]
 
@@ -19,7 +20,6 @@ _MAX_DEPTH = 10  # brackets within brackets
 _MAX_OPERATORS = 50  # of , and /
 # Each + multiplies the alternatives on its sides: with 50 operators shared among four sides, some 20,000 pairs.
 _MAX_JOINS = 3
-_HIDDEN = {"url", "http_headers", "cookies", "by", "hls", "fragments"}
 _ALL = re.compile(r"(?<![\w.-])all(?![\w.-])")
 
 
@@ -52,8 +52,9 @@ class Selector:
     def select(self, formats: list[Json], selector: str) -> list[str]:
         """Return the ids that `selector` picks from `formats` (as `project` made them, best first), at least one.
 
-        The empty selector picks the default of these (choose.py). Raises BadSelectorError, or UnavailableError when
-        nothing matches or what matches is a join of several.
+        The empty selector picks the default of these (choose.py). What is `too_large` is not picked, but tells what
+        kind of page this is. Joins and what can't be streamed are left out. Raises BadSelectorError, or
+        UnavailableError when nothing matches, or nothing is left.
         """
         if not selector:
             return [_default(formats)]
@@ -66,20 +67,33 @@ class Selector:
         except (ArithmeticError, LookupError, RecursionError, TypeError) as error:
             raise BadSelectorError("Invalid format specification") from error
         try:
-            # yt-dlp's order is from worst to best. A filter may ask about any field, so what clients must not know
-            # is not there to be asked.
-            asked = [{key: value for key, value in form.items() if key not in _HIDDEN} for form in formats[::-1]]
-            picked = self._ydl._select_formats(asked, evaluate)
+            picked = self._pick(formats, evaluate)
         # [ext<5] and [height^=7], which yt-dlp notices only now, and an index beyond any list.
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             raise BadSelectorError("The format selector compares a field with a value of another kind") from error
         if not picked:
             raise UnavailableError("No format of this page matches the selector")
-        for form in picked:
-            if parts := form.get("requested_formats"):
-                raise UnavailableError(_join_message(parts, formats))
+        by_id = {form["format_id"]: form for form in formats}
+        single = [form["format_id"] for form in picked if not form.get("requested_formats")]
         # The order of yt-dlp, without repeats.
-        return list(dict.fromkeys(form["format_id"] for form in picked))
+        ids = list(dict.fromkeys(name for name in single if "by" in by_id[name]))
+        if not ids:
+            raise UnavailableError(_unavailable(single, picked, formats))
+        return ids
+
+    def _pick(self, formats: list[Json], evaluate: Any) -> list[Json]:
+        # yt-dlp's order is from worst to best. A filter may ask about any field, so what clients must not know is not
+        # there to be asked.
+        asked = [{key: form[key] for key in FORMAT if key in form} for form in formats[::-1]]
+        large = {form["format_id"] for form in formats if form.get("too_large")}
+
+        def among_the_small(context: Json) -> Any:
+            small = [form for form in context["formats"] if form["format_id"] not in large]
+            return evaluate({**context, "formats": small})
+
+        # yt-dlp asks all formats whether a page lacks picture or sound, and takes others for `b` where one does.
+        picked: list[Json] = self._ydl._select_formats(asked, among_the_small)
+        return picked
 
 
 def _check(selector: str) -> None:
@@ -114,9 +128,12 @@ def _default(formats: list[Json]) -> str:
     return chosen
 
 
-def _join_message(parts: list[Json], formats: list[Json]) -> str:
-    names = " and ".join(str(part["format_id"]) for part in parts)
+def _unavailable(single: list[str], picked: list[Json], formats: list[Json]) -> str:
     chosen = choose(formats)
     by = next((form["by"] for form in formats if form["format_id"] == chosen), None)
     best = f"the best single {'file' if by == 'file' else 'format'} is {chosen}" if chosen else "no format has both"
+    if single:
+        return f"Format {single[0]} can't be streamed; {best}"
+    parts = next(form["requested_formats"] for form in picked)
+    names = " and ".join(str(part["format_id"]) for part in parts)
     return f"The selector needs a join of {names}, which is not supported; {best}"

@@ -129,10 +129,10 @@ class Session:
     def select(self, formats_json: str, selector: str) -> str:
         """Apply a format selector to an Extraction's `formats`, without the network; the empty one picks the default.
 
-        They may come without `hls` and `fragments`. One without `by` is there, but never the default: so a format that
-        is too large for a client still tells that the page has sound. Returns {"ok": {"format_ids": [...]}}, best or
-        first asked for first, or {"error": ...} with `bad_request` for a malformed selector and `format_unavailable`
-        when nothing matches, or what matches must be joined.
+        They may come without `hls` and `fragments`. One with "too_large": true is more than a client takes: it is never
+        picked, but still tells that the page has sound. Returns {"ok": {"format_ids": [...]}}, best or first asked for
+        first, or {"error": ...} with `bad_request` for a malformed selector and `format_unavailable` when nothing
+        matches, or what matches must be joined or can't be streamed.
         """
         return _answer(lambda: self._select(formats_json, selector))
 

@@ -13,10 +13,10 @@ Json = dict[str, Any]
 
 
 def subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
-    """Return {language: [file, ...]}: {"ext", "name"?, "automatic"?: True, "by", "hls"?, "fragments"?} and its link.
+    """Return {language: [file, ...]}: {"ext", "name"?, "automatic"?: True, "by"} with what goes with it, and its link.
 
-    People's come first, in the page's order; then, marked, the automatic ones that were kept (captions.py). Raises
-    LimitError.
+    As a format has them (delivery.py). People's come first, in the page's order; then, marked, the automatic ones that
+    were kept (captions.py). Raises LimitError.
     """
     result: dict[str, list[Json]] = {}
     for field, marks in (("subtitles", {}), ("automatic_captions", {"automatic": True})):
@@ -31,7 +31,8 @@ def subtitles(ydl: Ydl, info: Json) -> dict[str, list[Json]]:
 def _files(ydl: Ydl, info: Json, several: Iterable[Json]) -> Iterable[Json]:
     for item in several or ():
         # Not over all of the page's fields: yt-dlp lends subtitles none but its headers (`_write_subtitles`).
-        how = deliver(ydl.meter, ChainMap(item, {"is_live": info.get("is_live")}))
+        page = {key: info.get(key) for key in ("is_live", "webpage_url")}
+        how = deliver(ydl.meter, ChainMap(item, page))
         ext = text(item.get("ext"))
         if how is None or ext is None:
             continue

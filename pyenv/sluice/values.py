@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 MAX_KEY = 200  # characters of a format's id or a language: they go into tokens
 MAX_TEXT = 20_000  # characters of a description; other texts are shorter
 MAX_URL = 16_384  # characters
+MAX_ADDRESS = 8_000  # bytes of a playlist's address, a key's or a fragment's (src/playlist/address.rs)
 _MAX_INTEGER = 2**53  # what every reader of JSON holds exactly
 
 
@@ -56,3 +57,14 @@ def web_url(value: Any) -> str | None:
     except ValueError:
         return None
     return text(value) if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def address(value: Any) -> str | None:
+    """Return what `web_url` does, if the server takes it for a playlist, a key, or what fragments are relative to."""
+    found = web_url(value)
+    return found if found is not None and is_short(found) else None
+
+
+def is_short(written: str) -> bool:
+    """Tell whether an address, however it is written, has at most MAX_ADDRESS bytes."""
+    return len(written.encode("utf-8", "replace")) <= MAX_ADDRESS

@@ -1,6 +1,7 @@
 """How formats are had: what each protocol and its fields make, and what is no delivery."""
 
 import random
+from itertools import groupby
 from urllib.parse import parse_qs, urljoin
 
 import pytest
@@ -54,13 +55,22 @@ def listing():
         {"protocol": None},
         {"protocol": "http_dash_segments"},
         {"fragments": None},
-        {"is_live": True},
+        {"downloader_options": {"ffmpeg_args": ["-seekable", "0"], "http_chunk_size": 5}},
+        {"downloader_options": {"ffmpeg_args": "-ss", "ffmpeg_args_out": None}},
+        {"downloader_options": "-ss"},
     ],
 )
 def test_files(item):
     found = how(**item)
     assert (found.by, found.more, found.addresses) == ("file", {}, ())
     assert found.url == item.get("url", f"{BASE}a.mp4")
+
+
+@pytest.mark.parametrize("item", [{"is_live": True}, {"no_resume": True}])
+def test_files_that_are_not_had_in_parts(item):
+    found = how(**item)
+    assert (found.by, found.more) == ("file", {"no_resume": True})
+    assert how(protocol="m3u8", url=f"{BASE}a.m3u8", **item).more == {}
 
 
 @pytest.mark.parametrize("protocol", ["m3u8", "m3u8_native", None])
@@ -86,6 +96,9 @@ ENDLESS = [listing(), LazyList(listing()), lambda _context: listing(), "<generat
         {"protocol": "m3u8_native", "url": "data:application/x-mpegurl,x"},
         {"protocol": "m3u8_native", "is_from_start": True},
         {"request_data": b"x"},
+        {"downloader_options": {"ffmpeg_args": ["-ss", "5"]}},
+        {"protocol": "m3u8", "downloader_options": {"ffmpeg_args_out": ["-c", "copy", "-vf", "crop=1:1"]}},
+        {"protocol": "m3u8_native", "url": BASE + "x" * (8_001 - len(BASE))},
         {"url": "ftp://h.org/a", "protocol": None},
         {"url": "https://[bad", "protocol": None},
         {"url": None},
@@ -121,7 +134,7 @@ def test_fragments_are_packed():
 LISTS = {
     "one": paths("a.mp4"),
     "one character": paths("a"),
-    "equal": paths("abc", "abc"),
+    "one comes again": paths("abc", "x", "abc", "x"),
     "one begins another": paths("ab", "abc", "abcd"),
     "one ends another": paths("dc", "bdc", "abdc"),
     "both ends overlap": paths("aa", "aaa", "aaaa"),
@@ -159,7 +172,7 @@ def test_packing_loses_nothing_of_anything():
     for _ in range(500):
         names = ["".join(chosen.choices("ab/", k=chosen.randint(1, 6))) for _ in range(chosen.randint(1, 5))]
         # Two slashes would begin another host, and nothing after them is none.
-        names = [name.lstrip("/") or "x" for name in names]
+        names = [name for name, _ in groupby(name.lstrip("/") or "x" for name in names)]
         assert addresses(dash(paths(*names))) == [urljoin(BASE, name) for name in names]
 
 
@@ -167,11 +180,13 @@ def test_ranges():
     given = [{"url": f"{BASE}a.mp4", "byte_range": {"start": at, "end": at + 100}} for at in (0, 100)]
     found = dash([*given, {"url": f"{BASE}a.mp4"}])
     assert list(opened(found)) == [(f"{BASE}a.mp4", "0-99"), (f"{BASE}a.mp4", "100-199"), (f"{BASE}a.mp4", "")]
+    assert dash([*given, given[1]]) is None
 
 
 BAD = [
     [], [None], [5], [{}], [{"url": ""}], [{"path": ""}], [{"path": None}], [{"url": 5}], paths("a", ""), paths("a\nb"),
-    paths("a", "b\tc"), paths("a", "b\r"), paths("a", "\x00"), paths("\ud800a", "b"), paths("x" * 16_385),
+    paths("a", "b\tc"), paths("a", "b\r"), paths("a", "\x00"), paths("\ud800a", "b"),
+    paths("a", "b", "b"), paths("init", "init"),
     [*paths("a"), None],
     [{"path": "a", "byte_range": given} for given in ({"start": 5, "end": 5},)],
     [{"path": "a", "byte_range": {"start": -1, "end": 5}}], [{"path": "a", "byte_range": {"start": 1}}],
@@ -192,7 +207,7 @@ def test_what_paths_are_relative_to():
     found = dash(given, url="data:text/xml;base64,PE1QRC8+", fragment_base_url=None)
     assert (found.url, addresses(found)) == ("https://cdn.org/1", ["https://cdn.org/1", "https://cdn.org/2"])
     assert dash(paths("1"), fragment_base_url=f"\n  {BASE}\n").more["fragments"]["base"] == BASE
-    for base in (None, "", "relative/", "ftp://h.org/", 5, "https://[bad"):
+    for base in (None, "", "relative/", "ftp://h.org/", 5, "https://[bad", BASE + "x" * 8_000):
         assert dash(paths("1"), fragment_base_url=base) is None
         assert dash(given, fragment_base_url=base) is not None
 
@@ -204,6 +219,26 @@ def test_a_query_for_each_fragment(query):
     assert addresses(found) == [update_url_query(urljoin(BASE, f["path"]), parse_qs(query)) for f in given]
     plain = dash(paths("1", "2"), extra_param_to_segment_url=query).more["fragments"]
     assert plain["lines"] == "1\n2"
+
+
+def test_the_longest_addresses():
+    longest = paths("a" * 8_000, "b" * 8_000)
+    assert len(addresses(dash(longest))) == 2
+    for long in ("x" * 8_001, "\u00fc" * 4_001):
+        assert dash(paths("a", long)) is None
+    assert dash(longest, extra_param_to_segment_url="a=b") is None
+    playlist = BASE + "x" * (8_000 - len(BASE))
+    assert how(protocol="m3u8_native", url=playlist).url == playlist
+    # None in its place: it is there, and no server takes it.
+    data = {"protocol": "m3u8_native", "url": playlist + "x"}
+    assert how(**data, hls_media_playlist_data="#EXTM3U\n#EXTINF:1,\nhttps://cdn.org/1.ts\n") is None
+
+
+def test_what_a_playlist_needs_may_have_cookies_of_its_own():
+    item = {"protocol": "m3u8", "webpage_url": "https://page.org/1", "hls_aes": {"uri": "https://k.org/key"}}
+    assert how(**item).addresses == ("https://k.org/key", "https://page.org/1")
+    assert how(**item | {"hls_aes": {"key": KEY}, "webpage_url": "file:///x"}).addresses == ()
+    assert how(**item | {"protocol": "https"}).addresses == ()
 
 
 def test_odd_queries():
@@ -273,6 +308,7 @@ def test_what_yt_dlp_knows_of_a_playlist():
         {"hls_aes": {"iv": KEY + "0"}},
         {"hls_aes": {"iv": "\u0661"}},
         {"hls_aes": {"uri": "file:///etc/passwd"}},
+        {"hls_aes": {"uri": f"https://k.org/{'x' * 8_000}"}},
         {"hls_media_playlist_data": b"#EXTM3U"},
     ],
 )

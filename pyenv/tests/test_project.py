@@ -3,12 +3,14 @@
 import json
 import math
 import time
+from types import SimpleNamespace
 
 import pytest
 from yt_dlp.utils import smuggle_url
 
 from sluice import engine
-from sluice.project import NoFormatsError, project
+from sluice.links import MAX_COOKIES
+from sluice.project import MAX_WAIT, NoFormatsError, project
 
 
 @pytest.fixture
@@ -120,6 +122,74 @@ def test_a_list_of_fragments_brings_the_cookies_of_its_hosts(ydl):
     fragments = [{"url": "https://cdn.org/1"}, {"url": "https://cdn.org/2"}]
     (form,) = result(ydl, formats=forms({"protocol": "http_dash_segments", "fragments": fragments}))["formats"]
     assert sorted(cookie["value"] for cookie in form["cookies"]) == ["cdn.org", "h.org"]
+
+
+def test_a_playlist_brings_the_cookies_of_its_page_and_its_key(ydl):
+    for host in ("h.org", "page.org", "k.org", "other.org"):
+        ydl.get_info_extractor("TikTok")._set_cookie(host, "at", host)
+    item = {"protocol": "m3u8_native", "hls_aes": {"uri": "https://k.org/key"}}
+    several = forms(item, {"protocol": "https"})
+    got = result(
+        ydl, formats=several, webpage_url="https://page.org/", subtitles={"en": [{**several[0], "ext": "vtt"}]}
+    )
+    found = [[cookie["value"] for cookie in form["cookies"]] for form in (*got["formats"], *got["subtitles"]["en"])]
+    assert sorted(found) == [["h.org"], ["h.org", "k.org", "page.org"], ["h.org", "k.org", "page.org"]]
+    assert got["formats"][0]["cookies"][0]["domain"] == "h.org"
+
+
+def test_of_many_cookies_a_link_has_the_first(ydl):
+    for number in range(3_000):
+        ydl.get_info_extractor("TikTok")._set_cookie("h.org", f"n{number}", "v", path=f"/{number % 3}")
+    fragments = [{"url": f"https://h.org/{number}/x"} for number in range(3)]
+    item = {"protocol": "http_dash_segments", "fragments": fragments}
+    (form,) = result(ydl, formats=forms({"url": "https://h.org/1/x", **item}))["formats"]
+    assert len(form["cookies"]) == MAX_COOKIES
+    assert {cookie["path"] for cookie in form["cookies"]} == {"/1"}
+    assert len({cookie["name"] for cookie in form["cookies"]}) == MAX_COOKIES
+
+
+def test_a_cookie_is_known_by_its_path_and_host_too(ydl):
+    for host, path in (("h.org", "/"), ("h.org", "/a"), ("cdn.org", "/")):
+        ydl.get_info_extractor("TikTok")._set_cookie(host, "same", f"{host}{path}", path=path)
+    fragments = [{"url": "https://cdn.org/1"}, {"url": "https://h.org/a/2"}]
+    item = {"url": "https://h.org/a/m", "protocol": "http_dash_segments", "fragments": fragments}
+    (form,) = result(ydl, formats=forms(item))["formats"]
+    assert sorted(cookie["value"] for cookie in form["cookies"]) == ["cdn.org/", "h.org/", "h.org/a"]
+
+
+@pytest.mark.parametrize("short", [{"name": "n" * 500}, {"value": "v" * 500}, {"path": "/" + "p" * 500}, {}])
+def test_all_that_is_written_of_a_cookie_counts(ydl, short):
+    given = {"name": "n", "value": "v", "path": "/", **short}
+    ydl.get_info_extractor("TikTok")._set_cookie("h.org", **given)
+    several = forms({"url": f"https://h.org{given['path']}/x"}) * 2
+    before = ydl.meter.used().get("result_bytes", 0)
+    made = result(ydl, formats=several)["formats"]
+    counted = ydl.meter.used()["result_bytes"] - before
+    written = sum(
+        len(json.dumps(form[key], separators=(",", ":"))) for form in made for key in ("cookies", "http_headers")
+    )
+    assert all(form["cookies"] for form in made)
+    assert written <= counted * 1.2
+
+
+def test_names_of_headers_count(ydl):
+    before = ydl.meter.used().get("result_bytes", 0)
+    result(ydl, formats=forms({"http_headers": {f"x-{'n' * 60}{at}": "v" for at in range(10)}}))
+    assert ydl.meter.used()["result_bytes"] - before > 600
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(30, 30), (30.5, 31), (1e9, MAX_WAIT), (0, None), (-5, None)])
+def test_when_a_format_can_be_had(ydl, monkeypatch, ahead, expected):
+    monkeypatch.setattr("sluice.project.time", SimpleNamespace(time=lambda: 1_800_000_000))
+    (form,) = result(ydl, formats=forms({"available_at": 1_800_000_000 + ahead}))["formats"]
+    assert form.get("available_at") == (expected and 1_800_000_000 + expected)
+
+
+def test_files_that_are_not_had_in_parts(ydl):
+    got = result(ydl, formats=forms({"protocol": "https"}, {"protocol": "m3u8"}), is_live=True)
+    assert {form["by"]: form.get("no_resume") for form in got["formats"]} == {"file": True, "hls": None}
+    (form,) = result(ydl, formats=forms({"no_resume": True}))["formats"]
+    assert form["no_resume"] is True
 
 
 ELSEWHERE = [

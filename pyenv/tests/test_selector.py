@@ -104,6 +104,58 @@ def test_the_best_sound_as_it_is(stored):
     assert select(session, projected, "bestaudio") == {"ok": {"format_ids": ["audio"]}}
 
 
+def test_of_joins_and_others_the_others_are_taken(stored):
+    session, _, projected = stored
+    for selector in ("b,bv+ba", "bv+ba,b", "bv+ba,b,hls-720"):
+        assert select(session, projected, selector) == {"ok": {"format_ids": ["hls-720"]}}
+    error = select(session, projected, "bv+ba,hd+audio-low")["error"]
+    assert "a join of hd and audio," in error["message"]
+
+
+def test_what_can_not_be_streamed_names_what_can(stored):
+    session, _, projected = stored
+    bare = [{key: value for key, value in form.items() if key != "by" or form["height"] != 720} for form in projected
+            if form.get("height")]  # fmt: skip
+    error = select(session, bare, "22")["error"]
+    assert (error["kind"], error["message"]) == (
+        "format_unavailable",
+        "Format 22 can't be streamed; the best single file is 18",
+    )
+    assert select(session, bare, "22,18") == {"ok": {"format_ids": ["18"]}}
+    nothing = [{key: value for key, value in form.items() if key != "by"} for form in projected]
+    assert select(session, nothing, "b")["error"]["message"] == "Format hls-720 can't be streamed; no format has both"
+
+
+def marked(formats, *large):
+    return [form | {"too_large": True} if form["format_id"] in large else form for form in formats]
+
+
+def test_what_is_too_large_is_not_picked(stored):
+    session, _, projected = stored
+    cut = marked(projected, "22", "hls-720")
+    assert select(session, cut, "") == {"ok": {"format_ids": ["18"]}}
+    assert select(session, cut, "b") == {"ok": {"format_ids": ["18"]}}
+    assert "22" not in select(session, cut, "all")["ok"]["format_ids"]
+    message = select(session, cut, "bv+ba")["error"]["message"]
+    assert message.endswith("a join of hd and audio, which is not supported; the best single file is 18")
+    assert "join of hd and audio-low," in select(session, marked(cut, "audio"), "bv+ba")["error"]["message"]
+
+
+def test_what_is_too_large_tells_what_kind_of_page_it_is(stored):
+    session, _, projected = stored
+    apart = [form for form in projected if form["format_id"] in ("hd", "audio")]
+    silent = apart[:1]
+    assert select(session, silent, "b") == {"ok": {"format_ids": ["hd"]}}
+    cut = marked(projected, "18", "22", "hls-720", "audio", "audio-low")
+    assert [form["format_id"] for form in cut if not form.get("too_large")] == ["hd"]
+    for selector in ("b", "b/w", "webm[acodec=none]", ""):
+        assert select(session, cut, selector)["error"]["kind"] == "format_unavailable"
+    # As all of it is small enough.
+    assert select(session, apart, "b")["error"]["kind"] == "format_unavailable"
+    sound = [form for form in projected if form["format_id"] in ("audio", "audio-low")]
+    assert select(session, marked(sound, "audio"), "b") == {"ok": {"format_ids": ["audio-low"]}}
+
+
 def test_no_selector_is_the_default_of_what_is_given(stored):
     session, _, projected = stored
     assert select(session, projected, "") == {"ok": {"format_ids": ["22"]}}
@@ -175,9 +227,13 @@ def test_white_space_does_not_hide_what_is_refused(stored, selector):
 
 
 @pytest.mark.parametrize(
-    "selector", ["b[url^=https]", "b[url*=h.org]", "b[cookies*=a]", "b[http_headers*=a]", "b[by=file]"]
-)
+    "selector",
+    ["b[url^=https]", "b[url*=h.org]", "b[cookies*=a]", "b[http_headers*=a]", "b[by=file]",
+     "b[untested>0]", "b[too_large<1]", "b[available_at>0]", "b[chunk_size>0]", "b[no_resume>0]"],
+)  # fmt: skip
 def test_filters_do_not_see_what_clients_must_not(stored, selector):
     session, _, projected = stored
+    more = {"untested": True, "too_large": False, "available_at": 5, "chunk_size": 5, "no_resume": True}
+    projected = [form | more for form in projected]
     assert select(session, projected, "b[ext=mp4][height=720][protocol=https]") == {"ok": {"format_ids": ["22"]}}
     assert select(session, projected, selector)["error"]["kind"] == "format_unavailable"
