@@ -148,7 +148,8 @@ impl Feed {
         let (range, cipher) = (piece.range.clone(), piece.cipher);
         let renewals = listed.renewals();
         drop(listed);
-        let heal = Heal::ByList(ByList { listed: Arc::clone(&self.listed), place, piece, renewals });
+        let by_list = ByList { listed: Arc::clone(&self.listed), place, piece, renewals };
+        let heal = Heal::ByList(Box::new(by_list));
         let source = Source { client, link, heal };
         let progress = Progress::unopened(source, range.as_ref(), self.silence);
         let lock = cipher.map(|cipher| Decryptor::new(cipher.key, cipher.iv));

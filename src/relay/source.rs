@@ -82,7 +82,7 @@ pub(super) enum Heal {
     /// The page, of a single file.
     ByPage(Page),
     /// The list, of one of its segments.
-    ByList(ByList),
+    ByList(Box<ByList>),
 }
 
 /// A link that bytes are had by, and who knows a new one.
