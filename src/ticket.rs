@@ -28,6 +28,9 @@ pub use key::{KeyError, KeyMaterial, StateKey, state_file, state_key, try_state}
 /// Longest token in bytes. Proxies cut request lines at 4 or 8 KiB.
 pub const MAX_TOKEN: usize = 4096;
 
+/// Longest wait for a link that is not good yet: YouTube's, for as long as an advertisement would be shown.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 const VERSION: u8 = 1;
 const KEY_ID_LEN: usize = 4;
 const CLEAR_LEN: usize = 1 + KEY_ID_LEN;
@@ -77,6 +80,15 @@ pub struct Link {
     /// The way by which the page was fetched: the CDN may serve that address alone.
     #[serde(rename = "r", default, skip_serializing_if = "Route::is_any")]
     pub route: Route,
+}
+
+impl Link {
+    /// How long it is not good yet, up to [`LONGEST_WAIT`].
+    pub fn wait(&self) -> Duration {
+        let then = self.not_before.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+        let wait = then.and_then(|then| then.duration_since(SystemTime::now()).ok());
+        wait.unwrap_or_default().min(LONGEST_WAIT)
+    }
 }
 
 /// TikTok's names for the sizes of an author's picture, the smallest first.

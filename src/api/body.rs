@@ -19,14 +19,20 @@ pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(never).boxed_unsync()
 }
 
-/// The same, with something that is kept until the body is sent or given up.
-pub(super) fn kept(bytes: impl Into<Bytes>, held: impl Send + 'static) -> Body {
-    let full = Full::new(bytes.into());
-    full.map_err(move |error| {
-        let _ = &held;
-        never(error)
-    })
-    .boxed_unsync()
+/// The same, with something that is kept until the bytes are with the client's socket, or given up.
+pub(super) fn kept(text: String, held: impl Send + Sync + 'static) -> Body {
+    full(Bytes::from_owner(Kept { text, _held: held }))
+}
+
+struct Kept<T> {
+    text: String,
+    _held: T,
+}
+
+impl<T> AsRef<[u8]> for Kept<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
 }
 
 pub(super) fn stream<B>(body: B) -> Body

@@ -112,6 +112,7 @@ impl Api {
         if let Some(size) = self.sizes.get(&url) {
             return Ok(Some(size));
         }
+        let deadline = deadline + content.link().wait();
         let origin = Origin { page: page.as_str().to_owned(), item, content };
         match timeout_at(deadline.into(), self.relay.size(origin)).await {
             Ok(Ok(Some(size))) => {

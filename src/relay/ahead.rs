@@ -13,8 +13,8 @@ type Opened = (Feed, Result<Option<Stretch>, RelayError>);
 /// What comes next, opened ahead of time.
 pub(super) struct Ahead {
     state: AheadState,
-    /// Whether it failed before, when there still was time.
-    failed: bool,
+    /// Whether a failure counts: there is no more time for another try.
+    is_due: bool,
 }
 
 enum AheadState {
@@ -28,7 +28,7 @@ enum AheadState {
 
 impl Ahead {
     pub(super) fn new(feed: Feed) -> Self {
-        Self { state: AheadState::Idle(feed), failed: false }
+        Self { state: AheadState::Idle(feed), is_due: false }
     }
 
     /// Begins with it, and goes on with it as far as that goes without waiting.
@@ -65,16 +65,18 @@ impl Ahead {
 
     /// Waits for it. What failed ahead of time is tried once more now that it is needed.
     pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Stretch>, RelayError>> {
+        // What fails from here on, fails when it is needed.
+        self.is_due |= !matches!(self.state, AheadState::Open(_));
         loop {
             self.poll(cx);
             match std::mem::replace(&mut self.state, AheadState::Taken) {
                 AheadState::Open(opened) => {
                     let (feed, opened) = *opened;
                     self.state = AheadState::Idle(feed);
-                    if opened.is_err() && !std::mem::replace(&mut self.failed, true) {
+                    if opened.is_err() && !std::mem::replace(&mut self.is_due, true) {
                         continue;
                     }
-                    self.failed = false;
+                    self.is_due = false;
                     return Poll::Ready(opened);
                 }
                 AheadState::Taken => return Poll::Ready(Ok(None)),

@@ -16,6 +16,9 @@ use super::resume::Progress;
 use super::source::{Heal, Source};
 use crate::playlist::{Decryptor, Map, Segment};
 
+/// How much longer than bytes a live list's gaps may last: breaks for advertisements.
+const GAPS: u32 = 10;
+
 /// A segment, or what comes before segments, once its head has come.
 pub(super) struct Stretch {
     pub(super) part: Part,
@@ -68,7 +71,8 @@ pub(super) struct Feed {
     listed: Shared,
     /// Number of the next segment.
     next: u64,
-    /// What has come before the segments so far.
+    /// Number of the last one, and what came before it.
+    last: Option<u64>,
     map: Option<Arc<Map>>,
     silence: Duration,
     /// The request's, for the log.
@@ -80,15 +84,19 @@ impl Feed {
     pub(super) fn new(listed: Listed) -> Self {
         let (next, silence) = (listed.start(), listed.means().silence);
         let span = tracing::Span::current();
-        Self { listed: Arc::new(Mutex::new(listed)), next, map: None, silence, span }
+        Self { listed: Arc::new(Mutex::new(listed)), next, last: None, map: None, silence, span }
     }
 
     /// Opens what comes next; none after the last. After an error it can be tried again.
     pub(super) async fn next(&mut self) -> Result<Option<Stretch>, RelayError> {
+        let since = Instant::now();
         while let Some(segment) = self.segment().await? {
             // RFC 8216bis §4.4.4.7: there is nothing to be had.
             if segment.gap {
                 self.next += 1;
+                if since.elapsed() > GAPS * self.silence {
+                    return Err(RelayError::NoNews);
+                }
                 continue;
             }
             if let Some(map) = self.missing_map(&segment).await {
@@ -97,7 +105,7 @@ impl Feed {
                 return Ok(Some(stretch));
             }
             let stretch = self.open(Place::Segment(self.next)).await?;
-            self.map = segment.map;
+            (self.last, self.map) = (Some(self.next), segment.map);
             self.next += 1;
             return Ok(Some(stretch));
         }
@@ -133,8 +141,9 @@ impl Feed {
         let map = segment.map.clone()?;
         let changes = match &self.map {
             Some(sent) => {
-                let listed = self.listed.lock().await.changes_map(self.next, segment);
-                !is_same_map(Some(sent), Some(&map)) && listed.unwrap_or(true)
+                let listed = self.listed.lock().await;
+                let changes = self.last.and_then(|last| listed.changes_map(last, segment));
+                !is_same_map(Some(sent), Some(&map)) && changes.unwrap_or(true)
             }
             None => true,
         };

@@ -1,8 +1,9 @@
 //! The list of a stream's segments: followed while it grows, and had again when its links are stale.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 
 use super::content::{Content, List, Listing};
@@ -16,6 +17,9 @@ use crate::ticket::Link;
 
 /// Bytes of a key of AES-128.
 const KEY_LENGTH: usize = 16;
+
+/// Longest time from one load of a live list to the next, whatever it says of itself.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A list of segments, as it is now.
 pub(super) struct Listed {
@@ -31,6 +35,8 @@ pub(super) struct Listed {
     /// How often the page was extracted again.
     renewals: u32,
     key: Option<(Arc<Key>, [u8; KEY_LENGTH])>,
+    /// Its room among all lists.
+    room: OwnedSemaphorePermit,
 }
 
 /// What is at a number.
@@ -56,7 +62,9 @@ impl Listed {
             now => (listing, 0, now?),
         };
         let complete = listing.complete;
+        let room = means.room_for(now.bytes(&listing))?;
         let mut listed = Self {
+            room,
             means,
             page,
             listing,
@@ -89,17 +97,19 @@ impl Listed {
         match media.segments.get(number) {
             Some(segment) => Ok(Look::Here(segment)),
             None if number < media.segments.first() => Err(RelayError::Behind),
-            None if !media.ended => Ok(Look::NotYet(self.since + media.reload_after(self.changed))),
+            None if !media.ended => {
+                Ok(Look::NotYet(self.since + media.reload_after(self.changed).min(LONGEST_PAUSE)))
+            }
             None if number == media.segments.end() => Ok(Look::End),
             // It has become shorter: what came so far was of another.
             None => Err(RelayError::AnotherList),
         }
     }
 
-    /// Whether a segment wants something else to come before it than the one before; nothing where that is not listed any
-    /// more.
-    pub(super) fn changes_map(&self, number: u64, segment: &Segment) -> Option<bool> {
-        let before = self.now.media.segments.get(number.checked_sub(1)?)?;
+    /// Whether a segment wants something else to come before it than the one that was `last`; nothing where that is not
+    /// listed any more.
+    pub(super) fn changes_map(&self, last: u64, segment: &Segment) -> Option<bool> {
+        let before = self.now.media.segments.get(last)?;
         Some(!is_same_map(before.map.as_ref(), segment.map.as_ref()))
     }
 
@@ -107,10 +117,10 @@ impl Listed {
     pub(super) async fn reload(&mut self) -> Result<Option<RelayError>, RelayError> {
         let List::Hls(extras) = &self.listing.list else { return Ok(None) };
         let error = match reread(&self.means, &self.now.link, extras).await {
-            Ok(now) => {
-                self.take(now);
-                return Ok(None);
-            }
+            Ok(now) => match self.take(now) {
+                Ok(()) => return Ok(None),
+                Err(error) => error,
+            },
             Err(refused) if is_stale(&refused) => match self.have_again(&refused).await {
                 Renewal::Done => return Ok(None),
                 Renewal::TooSoon | Renewal::Failed => refused,
@@ -121,11 +131,13 @@ impl Listed {
         if may_pass(&error) { Ok(Some(error)) } else { Err(error) }
     }
 
-    fn take(&mut self, mut now: Read) {
+    fn take(&mut self, mut now: Read) -> Result<(), RelayError> {
+        self.means.fit(&mut self.room, now.bytes(&self.listing))?;
         self.changed = now.media.segments.end() != self.now.media.segments.end();
         now.media.ended |= self.complete;
         self.now = now;
         self.since = Instant::now();
+        Ok(())
     }
 
     /// Has the page extracted again, and reads the list that it names now.
@@ -142,16 +154,29 @@ impl Listed {
                 return Renewal::Failed;
             }
         };
-        let span = |read: &Read| (read.media.segments.first(), read.media.segments.end());
-        if self.now.media.ended && span(&now) != span(&self.now) {
+        if !self.goes_on_as(&now) {
             tracing::info!("the new list is another one");
             return Renewal::Failed;
         }
-        self.listing = listing;
-        self.take(now);
+        let before = std::mem::replace(&mut self.listing, listing);
+        if let Err(error) = self.take(now) {
+            tracing::info!(%error, "no room for the new list");
+            self.listing = before;
+            return Renewal::Failed;
+        }
         self.renewals += 1;
         self.key = None;
         Renewal::Done
+    }
+
+    /// Whether a list may be this one, had again: a whole one is as long as before, and a window only moves on.
+    fn goes_on_as(&self, other: &Read) -> bool {
+        let span = |read: &Read| (read.media.segments.first(), read.media.segments.end());
+        let ((first, end), (other_first, other_end)) = (span(&self.now), span(other));
+        match self.now.media.ended {
+            true => (first, end) == (other_first, other_end),
+            false => first <= other_first && end <= other_end,
+        }
     }
 
     /// Where a part of the list is. A key that is refused is asked for where the page says now.
@@ -192,11 +217,11 @@ impl Listed {
             return Ok(*bytes);
         }
         let loaded = load(&self.means, &self.link_to(url), KEY_LENGTH).await;
-        let (_, bytes) = loaded.map_err(|error| match error {
+        let loaded = loaded.map_err(|error| match error {
             RelayError::TooLong(_) => RelayError::Key,
             error => error,
         })?;
-        let bytes = <[u8; KEY_LENGTH]>::try_from(bytes).map_err(|_| RelayError::Key)?;
+        let bytes = <[u8; KEY_LENGTH]>::try_from(loaded.bytes).map_err(|_| RelayError::Key)?;
         self.key = Some((Arc::clone(key), bytes));
         Ok(bytes)
     }

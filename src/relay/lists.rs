@@ -1,5 +1,6 @@
 //! Lists of segments as they are had and read: playlists, perhaps by way of a master playlist, or the page's own.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use url::Url;
 
 use super::content::{List, Listing};
 use super::error::RelayError;
-use super::load::load;
+use super::load::{Loaded, load, unpacked};
 use crate::egress::Client;
 use crate::playlist::{Extras, Limits, Media, Playlist, PlaylistError, best};
 use crate::ticket::Link;
@@ -28,13 +29,47 @@ pub(super) struct Means {
     pub(super) room: Arc<Semaphore>,
 }
 
+impl Means {
+    /// Room for so many bytes among all lists.
+    pub(super) fn room_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, RelayError> {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib(bytes));
+        room.map_err(|_| RelayError::Full)
+    }
+
+    /// Makes a room larger or smaller: who has some does not have to leave it to newcomers.
+    pub(super) fn fit(&self, room: &mut OwnedSemaphorePermit, bytes: usize) -> Result<(), RelayError> {
+        let (had, wanted) = (room.num_permits(), kib(bytes) as usize);
+        if had < wanted {
+            let more = u32::try_from(wanted - had).unwrap_or(u32::MAX);
+            let more = Arc::clone(&self.room).try_acquire_many_owned(more);
+            room.merge(more.map_err(|_| RelayError::Full)?);
+        } else {
+            drop(room.split(had - wanted));
+        }
+        Ok(())
+    }
+}
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1)
+}
+
 /// A list that was read.
 pub(super) struct Read {
     /// The media playlist's own link, which a master playlist may have named.
     pub(super) link: Link,
     pub(super) media: Media,
-    /// Its room among all lists.
-    _room: OwnedSemaphorePermit,
+}
+
+impl Read {
+    /// Bytes of memory that it takes for as long as a stream follows it.
+    pub(super) fn bytes(&self, listing: &Listing) -> usize {
+        let given = match &listing.list {
+            List::Fragments(fragments) => fragments.lines.len(),
+            List::Hls(extras) => extras.playlist.as_ref().map_or(0, String::len),
+        };
+        self.media.segments.bytes() + given
+    }
 }
 
 /// Reads what a page names.
@@ -45,19 +80,22 @@ pub(super) async fn read(means: &Means, listing: &Listing) -> Result<Read, Relay
             let (fragments, limits) = (Arc::clone(fragments), means.limits);
             let is_long = fragments.lines.len() > LONG;
             let media = apart(is_long, move || Media::from_fragments(&fragments, &limits)).await?;
-            return kept(means, link, media);
+            return Ok(Read { link, media });
         }
         List::Hls(extras) => extras,
     };
     let playlist = match &extras.playlist {
         Some(text) => {
+            let extras_len = text.len();
             let base = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
-            parsed(text.clone().into_bytes(), base, extras, means).await?
+            let (text, extras, limits) = (text.clone(), Arc::clone(extras), means.limits);
+            let read = move || Playlist::parse(text.as_bytes(), &base, &extras, &limits);
+            apart(extras_len > LONG, read).await?
         }
         None => read_playlist(means, &link, extras).await?,
     };
     match playlist {
-        Playlist::Media(media) => kept(means, link, media),
+        Playlist::Media(media) => Ok(Read { link, media }),
         Playlist::Master(variants) => {
             let variant = best(&variants).ok_or(RelayError::NoSegments)?;
             reread(means, &link_to(&listing.link, &variant.url), extras).await
@@ -68,7 +106,7 @@ pub(super) async fn read(means: &Means, listing: &Listing) -> Result<Read, Relay
 /// Reads a media playlist, again or as a master playlist names it.
 pub(super) async fn reread(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Read, RelayError> {
     match read_playlist(means, link, extras).await? {
-        Playlist::Media(media) => kept(means, link.clone(), media),
+        Playlist::Media(media) => Ok(Read { link: link.clone(), media }),
         // RFC 8216 §4.3.4.2: a variant is a media playlist. Others would lead on and on.
         Playlist::Master(_) => Err(RelayError::Nested),
     }
@@ -85,40 +123,34 @@ pub(super) fn link_to(listing: &Link, url: &Url) -> Link {
 }
 
 async fn read_playlist(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Playlist, RelayError> {
-    let loaded = load(means, link, means.limits.bytes).await;
-    let (base, text) = loaded.map_err(|error| match error {
+    let too_long = |error| match error {
         RelayError::TooLong(_) => PlaylistError::TooLong.into(),
         error => error,
-    })?;
-    parsed(text, base, extras, means).await
-}
-
-async fn parsed(
-    text: Vec<u8>,
-    base: Url,
-    extras: &Arc<Extras>,
-    means: &Means,
-) -> Result<Playlist, RelayError> {
+    };
+    let loaded = load(means, link, means.limits.bytes).await.map_err(too_long)?;
     let (extras, limits) = (Arc::clone(extras), means.limits);
-    apart(text.len() > LONG, move || Playlist::parse(&text, &base, &extras, &limits)).await
+    apart(loaded.bytes.len() > LONG || loaded.gzip, move || {
+        // Whose room is given up with it.
+        let Loaded { url, bytes, gzip, .. } = &loaded;
+        let text: Cow<'_, [u8]> = match gzip {
+            false => bytes.into(),
+            true => unpacked(bytes, limits.bytes).map_err(too_long)?.into(),
+        };
+        Ok::<_, RelayError>(Playlist::parse(&text, url, &extras, &limits)?)
+    })
+    .await
 }
 
 /// Does what takes long beside the connections' threads.
-async fn apart<T: Send + 'static>(
+async fn apart<T: Send + 'static, E: Into<RelayError> + Send + 'static>(
     is_long: bool,
-    read: impl FnOnce() -> Result<T, PlaylistError> + Send + 'static,
+    read: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, RelayError> {
-    match is_long {
-        false => Ok(read()?),
-        true => Ok(spawn_blocking(read).await.map_err(|_| RelayError::Broken)??),
-    }
-}
-
-/// Finds room for a list: each stream keeps its own for as long as it lasts.
-fn kept(means: &Means, link: Link, media: Media) -> Result<Read, RelayError> {
-    let kib = u32::try_from(media.segments.bytes() >> 10).unwrap_or(u32::MAX).saturating_add(1);
-    let room = Arc::clone(&means.room).try_acquire_many_owned(kib).map_err(|_| RelayError::Full)?;
-    Ok(Read { link, media, _room: room })
+    let read = match is_long {
+        false => read(),
+        true => spawn_blocking(read).await.map_err(|_| RelayError::Broken)?,
+    };
+    read.map_err(Into::into)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::io::Read as _;
 use std::time::Duration;
 
+use bytes::Bytes;
 use flate2::read::GzDecoder;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
@@ -21,11 +23,22 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Longest pauses before each further try, in milliseconds.
 const PAUSES: [u64; 3] = [50, 250, 750];
 
-/// All of a file of at most `most` bytes, and the address that gave it, redirects followed. What passes is tried again.
-pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<(Url, Vec<u8>), RelayError> {
+/// A file that was read.
+pub(super) struct Loaded {
+    /// The address that gave it, redirects followed.
+    pub(super) url: Url,
+    pub(super) bytes: Vec<u8>,
+    /// Whether it is packed by gzip (RFC 1952), whatever was asked for.
+    pub(super) gzip: bool,
+    /// Its room, until it is not needed any more.
+    _room: OwnedSemaphorePermit,
+}
+
+/// All of a file of at most `most` bytes. What passes is tried again.
+pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<Loaded, RelayError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let failure = match timeout(DEADLINE, load_once(means, link, most)).await {
+        let failure = match timeout(DEADLINE + link.wait(), load_once(means, link, most)).await {
             Ok(Ok(loaded)) => return Ok(loaded),
             Ok(Err(error)) => Failure::from(error),
             Err(_) => Failure::from(RelayError::Egress(EgressError::Timeout)),
@@ -38,21 +51,22 @@ pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<(Url
     }
 }
 
-async fn load_once(means: &Means, link: &Link, most: usize) -> Result<(Url, Vec<u8>), RelayError> {
+async fn load_once(means: &Means, link: &Link, most: usize) -> Result<Loaded, RelayError> {
     let ask = Ask { takes_gzip: true, ..Ask::default() };
     let (url, Reply::Whole(entity, body)) = fetch_from(&means.client, link, &ask).await? else {
         return Err(RelayError::WrongPart);
     };
-    let mut bytes = Vec::new();
-    read_into(&mut bytes, &mut Part::new(body, entity.total), most, means.silence).await?;
-    match entity.gzip {
-        true => Ok((url, unpacked(&bytes, most)?)),
-        false => Ok((url, bytes)),
+    let (mut bytes, mut part) = (Vec::new(), Part::new(body, entity.total));
+    let mut room = means.room_for(bytes.len())?;
+    while let Some(data) = next(&mut part, means.silence).await? {
+        take(&mut bytes, &data, most)?;
+        means.fit(&mut room, bytes.capacity())?;
     }
+    Ok(Loaded { url, bytes, gzip: entity.gzip, _room: room })
 }
 
 /// What is packed (RFC 1952), of at most `most` bytes.
-fn unpacked(packed: &[u8], most: usize) -> Result<Vec<u8>, RelayError> {
+pub(super) fn unpacked(packed: &[u8], most: usize) -> Result<Vec<u8>, RelayError> {
     let mut bytes = Vec::new();
     let mut reader = GzDecoder::new(packed).take(most as u64 + 1);
     reader.read_to_end(&mut bytes).map_err(|_| RelayError::Encoded)?;
@@ -66,16 +80,23 @@ pub(super) async fn read_into(
     most: usize,
     silence: Duration,
 ) -> Result<(), RelayError> {
-    loop {
-        let next = timeout(silence, poll_fn(|cx| part.poll_data(cx))).await;
-        let Some(data) = next.map_err(|_| RelayError::Broken)?.map_err(|_| RelayError::Broken)? else {
-            return Ok(());
-        };
-        if bytes.len() + data.len() > most {
-            return Err(RelayError::TooLong(most));
-        }
-        bytes.extend_from_slice(&data);
+    while let Some(data) = next(part, silence).await? {
+        take(bytes, &data, most)?;
     }
+    Ok(())
+}
+
+async fn next(part: &mut Part, silence: Duration) -> Result<Option<Bytes>, RelayError> {
+    let next = timeout(silence, poll_fn(|cx| part.poll_data(cx))).await;
+    next.map_err(|_| RelayError::Broken)?.map_err(|_| RelayError::Broken)
+}
+
+fn take(bytes: &mut Vec<u8>, data: &Bytes, most: usize) -> Result<(), RelayError> {
+    if bytes.len() + data.len() > most {
+        return Err(RelayError::TooLong(most));
+    }
+    bytes.extend_from_slice(data);
+    Ok(())
 }
 
 #[cfg(test)]

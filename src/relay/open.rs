@@ -107,7 +107,7 @@ impl Relay {
     ) -> Result<Opened, RelayError> {
         let mut range = wanted.range.filter(|_| !source.link.no_resume);
         let from_the_end = matches!(range, Some(ByteRange::Last(_)));
-        let in_chunks = source.link.chunk.is_some();
+        let in_chunks = source.chunk().is_some();
         if wanted.head
             || wanted.conditions.decide_the_answer()
             || range == Some(ByteRange::Last(0))
@@ -135,11 +135,12 @@ impl Relay {
             Answer::AnotherFile => find(&mut source, None, wanted, silence).await?,
             answer => answer,
         };
-        let Found { sent, entity, part } = match answer {
+        let Found { sent, mut entity, part } = match answer {
             Answer::Found(found) => *found,
             Answer::NoRanges => find_whole(&mut source, range, silence).await?,
             Answer::AnotherFile => return Err(RelayError::WrongPart),
         };
+        entity.takes_ranges &= !source.link.no_resume;
         // It may be another server that answers now than the one that was looked at.
         match wanted.conditions.judge(&entity) {
             Verdict::Failed => return Err(RelayError::PreconditionFailed),
@@ -232,7 +233,7 @@ async fn find(
 
 fn first_window(source: &Source, range: Option<ByteRange>) -> Option<ByteRange> {
     match range {
-        None if source.link.chunk.is_none() => None,
+        None if source.chunk().is_none() => None,
         None => Some(source.window(0, None, 0)),
         Some(ByteRange::From(first)) => Some(source.window(first, None, 0)),
         Some(ByteRange::Between(first, last)) => Some(source.window(first, last.checked_add(1), 0)),

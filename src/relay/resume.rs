@@ -77,7 +77,7 @@ impl Progress {
         end: Option<u64>,
         silence: Duration,
     ) -> Self {
-        let as_asked = source.link.chunk.is_some();
+        let as_asked = source.chunk().is_some();
         Self {
             source,
             entity,
@@ -131,7 +131,8 @@ impl Progress {
         // A server that sends less than it is asked for, again and again, is not to be asked without a pause.
         let mut is_try = broken || self.barren || !self.as_asked;
         let mut last = RelayError::Broken;
-        if self.source.link.no_resume && !self.unseen {
+        // Nobody knows which bytes of a broadcast would come.
+        if self.source.link.no_resume && self.tail.len() > 0 {
             return (self, Err(last));
         }
         loop {
@@ -187,7 +188,8 @@ impl Progress {
         let from = self.next - overlap;
         let range = self.source.window(from, self.end, overlap);
         // A range that is all of it would be one more thing for a server to get wrong.
-        let part = (!self.unseen || from > 0 || self.end.is_some()).then_some(range);
+        let is_part = !self.unseen || from > 0 || self.end.is_some();
+        let part = (is_part && !self.source.link.no_resume).then_some(range);
         let ask = Ask { range: part, if_range: validator, ..Ask::default() };
         let reply = self.source.fetch(&ask).await?;
         if let Reply::Part(_, entity, _) | Reply::Whole(entity, _) = &reply

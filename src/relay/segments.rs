@@ -18,9 +18,10 @@ use super::source::{Origin, Page};
 use super::stream::StreamBody;
 use crate::egress::EgressError;
 
-/// Longest wait for a first byte, over the list, a key, and whatever has to be tried again; and for all of what is read
-/// whole.
+/// Longest wait for a first byte, over the list, a key, and whatever has to be tried again.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// Longest time for all of what is read whole: 2,400 segments of subtitles, four hours of them, at three a second.
+const READ_DEADLINE: Duration = Duration::from_secs(900);
 
 impl Relay {
     /// Neither length nor validators are known of segments, and so there are no ranges.
@@ -71,7 +72,7 @@ impl Relay {
     pub async fn read(&self, origin: Origin, most: usize) -> Result<(Vec<Vec<u8>>, Held), RelayError> {
         let held = Held { _pass: self.pass()? };
         let reading = self.read_whole(origin, most);
-        let segments = timeout(DEADLINE, reading).await.map_err(|_| EgressError::Timeout)??;
+        let segments = timeout(READ_DEADLINE, reading).await.map_err(|_| EgressError::Timeout)??;
         Ok((segments, held))
     }
 

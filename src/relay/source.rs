@@ -1,6 +1,7 @@
 //! Where a stream's bytes come from: a link, and the way to a new one when the CDN no longer honours it.
 
 use std::error::Error as StdError;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -128,10 +129,15 @@ impl Source {
         }
     }
 
+    /// Bytes per request, where the CDN wants that.
+    pub(super) fn chunk(&self) -> Option<NonZeroU64> {
+        self.link.chunk.filter(|_| !self.link.no_resume)
+    }
+
     /// What to ask for, to have the bytes from `first` up to `end`, or to the end of the file: not more than the
     /// site serves at full speed, but always more than `least` bytes.
     pub(super) fn window(&self, first: u64, end: Option<u64>, least: u64) -> ByteRange {
-        let chunk = self.link.chunk.map(|chunk| first.saturating_add(chunk.get().max(2 * least)));
+        let chunk = self.chunk().map(|chunk| first.saturating_add(chunk.get().max(2 * least)));
         match (chunk, end) {
             (None, None) => ByteRange::From(first),
             (Some(stop), None) | (None, Some(stop)) => ByteRange::Between(first, stop.saturating_sub(1)),

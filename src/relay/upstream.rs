@@ -1,7 +1,7 @@
 //! The request to the CDN: headers, cookies, redirects, and the checks of the answer's head.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST,
@@ -21,9 +21,6 @@ use crate::ticket::Link;
 
 /// Most redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
-
-/// Longest wait for a link that is not good yet: YouTube's, for as long as an advertisement would be shown.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest wait for the head of the answer, over all redirects.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -80,16 +77,10 @@ pub(super) async fn fetch(client: &Client, link: &Link, ask: &Ask) -> Result<Rep
 
 /// The same, with the address that answered.
 pub(super) async fn fetch_from(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {
-    if let Some(wait) = link.not_before.and_then(until) {
-        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+    if link.not_before.is_some() {
+        tokio::time::sleep(link.wait()).await;
     }
     tokio::time::timeout(DEADLINE, follow(client, link, ask)).await.map_err(|_| EgressError::Timeout)?
-}
-
-/// The time from now until then; none where that is past.
-fn until(unix_seconds: u64) -> Option<Duration> {
-    let then = UNIX_EPOCH.checked_add(Duration::from_secs(unix_seconds))?;
-    then.duration_since(SystemTime::now()).ok()
 }
 
 async fn follow(client: &Client, link: &Link, ask: &Ask) -> Result<(Url, Reply), RelayError> {

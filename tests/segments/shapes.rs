@@ -162,6 +162,18 @@ fn a_map_comes_again_only_where_it_changes() {
 }
 
 #[test]
+fn a_map_that_changes_at_a_gap_comes_all_the_same() {
+    let fmp4 = package("fmp4");
+    let other = "#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"other.mp4\"\n#EXT-X-GAP\n#EXTINF:1.000000,\n2.m4s";
+    let text = fmp4.playlist().replace("#EXTINF:1.000000,\n2.m4s", other);
+    let mut changed = fmp4.clone();
+    changed.files.insert("other.mp4".to_owned(), fmp4.files["init.mp4"].clone());
+    changed.files.remove("2.m4s");
+    let parts = ["init.mp4", "0.m4s", "1.m4s", "other.mp4", "3.m4s", "4.m4s", "5.m4s"];
+    assert_streams(&joined(&changed, "a map at a gap", text, &parts));
+}
+
+#[test]
 fn a_variant_is_chosen_where_the_playlist_has_become_a_list_of_them() {
     let world = world();
     let ts = package("ts");
