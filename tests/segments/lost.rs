@@ -1,7 +1,7 @@
 //! Pieces that stay lost: what came before is right, and the end is no clean one.
 
 use super::{impatient, ways};
-use crate::support::film::assert_cut_off;
+use crate::support::film::{Change, assert_cut_off};
 use crate::support::packaged::{KEY_FILE, Package, package};
 use crate::support::random::spread;
 use crate::support::stage::{Fault, Media, Reply};
@@ -117,8 +117,9 @@ fn a_piece_with_more_or_less_than_its_range_is_not_taken_for_it() {
             assert_cut_off(&world.get(&path), &shown.package.whole, &format!("{name}, {fault:?}"));
         }
         let shorter = Media::of(shown.package.whole.slice(..300_000));
-        for change in [|reply: Reply| reply, Reply::no_validators, |reply| reply.no_validators().no_ranges()]
-        {
+        let changes: [Change; 3] =
+            [|reply| reply, Reply::no_validators, |reply| reply.no_validators().no_ranges()];
+        for change in changes {
             shown.play(world, part, |reply| change(reply.bytes_of(&shorter)));
             assert_cut_off(&world.get(&path), &shown.package.whole[..300_000], name);
         }
