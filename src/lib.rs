@@ -9,8 +9,9 @@
 //!                                  └─▶ relay   (bytes, resumed)  ──▶ egress ────┘
 //! ```
 //!
-//! Calls go one way: `main → server → api → {extract, relay, ticket} → egress`, and `main → check →` all of them. [`playlist`]
-//! (lists of segments, for the relay) and [`captions`] are pure and call nobody. Rooms do not read the environment; [`config`] does, and `main` hands each room its settings.
+//! Calls go one way: `main → server → api → {extract, relay, ticket} → egress`, and `main → check →` all of them.
+//! [`playlist`] (lists of segments, for the relay) and [`captions`] are pure and call nobody. Rooms do not read the
+//! environment; [`config`] does, and `main` hands each room its settings.
 
 pub mod admission;
 pub mod api;

@@ -21,7 +21,7 @@ def choose(formats: Sequence[Mapping[str, Any]]) -> str | None:
 
     In order of weight:
     1. no watermark;
-    2. tested by the extractor; not of HLS, which YouTube's says of every format of a new video;
+    2. tested by the extractor; of HLS this counts at 8 alone, as YouTube's tests none of a new video's;
     3. the language that the extractor prefers (of dubbed videos the original);
     4. not called worse than usual by the extractor (previews, samples);
     5. codecs (`_players`): H.264 and AAC in MP4 or HLS, or nothing that speaks against them, as nobody names those of

@@ -83,9 +83,9 @@ settings! {
     "DOWNLOAD_TIMEOUT" SECONDS = "120", "60", "Longest silence of a stream, on either side";
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
     "MAX_PLAYLIST_BYTES" BYTES = "8388608", "1048576", "Longest playlist that a stream follows";
-    "MAX_SEGMENTS" COUNT = "100000", "20000", "Segments that a playlist lists at most";
-    "PLAYLIST_MEMORY" BYTES = "268435456", "67108864", "Memory for the playlists of all streams; one of an hour takes some 20 kB";
-    "MAX_SUBTITLE_BYTES" BYTES = "2097152", "8388608", "Longest subtitles that are put into another form";
+    "MAX_SEGMENTS" COUNT = "100000", "20000", "Segments of a playlist, or fragments of a DASH format, that a stream is made of at most";
+    "PLAYLIST_MEMORY" BYTES = "268435456", "67108864", "Memory for the playlists of all streams; a segment of an ordinary one takes some 7 bytes";
+    "MAX_SUBTITLE_BYTES" BYTES = "2097152", "8388608", "Longest subtitles that are put into another form, or joined from segments";
 
     ["The way out"]
     "PROXY" URL = "", "http://user:password@proxy.example.org:8080", "Proxy for extraction and streams, http:// or socks5://; short for EGRESS with one entry";

@@ -247,7 +247,7 @@ pub struct Extraction {
     /// Best first.
     #[serde(default)]
     pub formats: Vec<Format>,
-    /// `format_id` of the best single file that plays everywhere.
+    /// `format_id` of what plays everywhere, a file or segments (`pyenv/sluice/choose.py`).
     #[serde(default)]
     pub default: Option<String>,
     /// Picture of the page.

@@ -40,7 +40,7 @@ impl Media {
         self.start
     }
 
-    /// How long to wait from the begin of one load to the next (RFC 8216 §6.3.4): the target duration, or the longest of
+    /// How long to wait from the end of one load to the next (RFC 8216 §6.3.4): the target duration, or the longest of
     /// the segments' where that is less, for some servers set the target so high that segments would be missed; at least
     /// a second. Half of it where the last load brought nothing new.
     pub fn reload_after(&self, changed: bool) -> Duration {

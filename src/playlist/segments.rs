@@ -19,7 +19,7 @@ pub struct Segment {
     pub range: Option<Range<u64>>,
     /// What it is encrypted with, if it is.
     pub key: Option<Arc<Key>>,
-    /// Initialization vector: as the playlist says, else the sequence number, big-endian (RFC 8216 §5.2).
+    /// Initialization vector: as the extractor says, else the playlist, else the sequence number, big-endian (RFC 8216 §5.2).
     pub iv: [u8; 16],
     /// What initializes it, if anything: sent where it is not that of the segment before.
     pub map: Option<Arc<Map>>,
@@ -36,7 +36,7 @@ pub struct Map {
     pub range: Option<Range<u64>>,
     /// What it is encrypted with, if it is.
     pub key: Option<Arc<Key>>,
-    /// Initialization vector: as the playlist says, else the number of the first segment that it is for. RFC 8216 §4.3.2.5
+    /// Initialization vector: as the extractor or the playlist says, else the number of the first segment that it is for. RFC 8216 §4.3.2.5
     /// wants it said; yt-dlp does without. Zeros where nothing is encrypted, so that a map that is listed again is equal.
     pub iv: [u8; 16],
 }

@@ -44,6 +44,9 @@ pub enum RelayError {
     /// As many streams are open as may be.
     #[error("as many streams are open as this server allows")]
     Full,
+    /// The lists of all streams take as much memory as they may.
+    #[error("the playlists of all streams take as much memory as PLAYLIST_MEMORY allows")]
+    NoRoom,
     /// The list of segments can't be read, or not be followed.
     #[error(transparent)]
     Playlist(#[from] PlaylistError),

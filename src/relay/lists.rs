@@ -33,7 +33,7 @@ impl Means {
     /// Room for so many bytes among all lists.
     pub(super) fn room_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, RelayError> {
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib(bytes));
-        room.map_err(|_| RelayError::Full)
+        room.map_err(|_| RelayError::NoRoom)
     }
 
     /// Makes a room larger or smaller: who has some does not have to leave it to newcomers.
@@ -42,7 +42,7 @@ impl Means {
         if had < wanted {
             let more = u32::try_from(wanted - had).unwrap_or(u32::MAX);
             let more = Arc::clone(&self.room).try_acquire_many_owned(more);
-            room.merge(more.map_err(|_| RelayError::Full)?);
+            room.merge(more.map_err(|_| RelayError::NoRoom)?);
         } else {
             drop(room.split(had - wanted));
         }
@@ -86,11 +86,11 @@ pub(super) async fn read(means: &Means, listing: &Listing) -> Result<Read, Relay
     };
     let playlist = match &extras.playlist {
         Some(text) => {
-            let extras_len = text.len();
+            let is_long = text.len() > LONG;
             let base = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
             let (text, extras, limits) = (text.clone(), Arc::clone(extras), means.limits);
             let read = move || Playlist::parse(text.as_bytes(), &base, &extras, &limits);
-            apart(extras_len > LONG, read).await?
+            apart(is_long, read).await?
         }
         None => read_playlist(means, &link, extras).await?,
     };

@@ -108,7 +108,7 @@ impl From<RelayError> for ApiError {
             RelayError::Status(StatusCode::TOO_MANY_REQUESTS) => Code::UpstreamBlocked,
             RelayError::Unsatisfiable { .. } => Code::RangeNotSatisfiable,
             RelayError::PreconditionFailed => Code::PreconditionFailed,
-            RelayError::Full => Code::Overloaded,
+            RelayError::Full | RelayError::NoRoom => Code::Overloaded,
             RelayError::TooLong(_)
             | RelayError::Playlist(PlaylistError::TooLong | PlaylistError::TooManySegments) => {
                 Code::LimitExceeded
