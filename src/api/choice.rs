@@ -78,7 +78,8 @@ impl Api {
         extraction: &'a Extraction,
         most: u64,
     ) -> Result<Vec<Offer<'a>>, ApiError> {
-        let deadline = Instant::now() + ASK_TIMEOUT;
+        let wait = extraction.formats.iter().map(|format| format.link.wait()).max().unwrap_or_default();
+        let deadline = Instant::now() + ASK_TIMEOUT + wait;
         let mut asked = 0;
         let sizes = extraction.formats.iter().map(|format| {
             let is_asked = format.info.filesize.is_none() && format.delivery.by == Some(By::File);
@@ -112,7 +113,6 @@ impl Api {
         if let Some(size) = self.sizes.get(&url) {
             return Ok(Some(size));
         }
-        let deadline = deadline + content.link().wait();
         let origin = Origin { page: page.as_str().to_owned(), item, content };
         match timeout_at(deadline.into(), self.relay.size(origin)).await {
             Ok(Ok(Some(size))) => {

@@ -84,7 +84,7 @@ settings! {
     "STREAM_BUFFER" BYTES = "32768", "65536", "Bytes in flight per stream";
     "MAX_PLAYLIST_BYTES" BYTES = "8388608", "1048576", "Longest playlist that a stream follows";
     "MAX_SEGMENTS" COUNT = "100000", "20000", "Segments of a playlist, or fragments of a DASH format, that a stream is made of at most";
-    "PLAYLIST_MEMORY" BYTES = "268435456", "67108864", "Memory for the playlists of all streams; a segment of an ordinary one takes some 7 bytes";
+    "PLAYLIST_MEMORY" BYTES = "268435456", "67108864", "Memory for the playlists of all streams, twice MAX_PLAYLIST_BYTES at least; a segment of an ordinary one takes some 7 bytes";
     "MAX_SUBTITLE_BYTES" BYTES = "2097152", "8388608", "Longest subtitles that are put into another form, or joined from segments";
 
     ["The way out"]

@@ -58,7 +58,7 @@ impl From<RelayError> for Failure {
             RelayError::Egress(EgressError::Address) => Self::Final(error),
             RelayError::Egress(_) if is_stale(&error) => Self::Stale(error),
             RelayError::Egress(egress) if egress.is_forbidden() => Self::Final(error),
-            RelayError::Egress(_) | RelayError::Broken => Self::Passing(error),
+            RelayError::Egress(_) | RelayError::Broken | RelayError::NoRoom => Self::Passing(error),
             RelayError::WrongPart => Self::Changed,
             _ => Self::Final(error),
         }

@@ -74,6 +74,8 @@ pub(super) struct Feed {
     /// Number of the last one, and what came before it.
     last: Option<u64>,
     map: Option<Arc<Map>>,
+    /// Number of the segment that it was sent for.
+    mapped: Option<u64>,
     silence: Duration,
     /// The request's, for the log.
     pub(super) span: tracing::Span,
@@ -84,7 +86,15 @@ impl Feed {
     pub(super) fn new(listed: Listed) -> Self {
         let (next, silence) = (listed.start(), listed.means().silence);
         let span = tracing::Span::current();
-        Self { listed: Arc::new(Mutex::new(listed)), next, last: None, map: None, silence, span }
+        Self {
+            listed: Arc::new(Mutex::new(listed)),
+            next,
+            last: None,
+            map: None,
+            mapped: None,
+            silence,
+            span,
+        }
     }
 
     /// Opens what comes next; none after the last. After an error it can be tried again.
@@ -101,7 +111,7 @@ impl Feed {
             }
             if let Some(map) = self.missing_map(&segment).await {
                 let stretch = self.open(Place::MapOf(self.next)).await?;
-                self.map = Some(map);
+                (self.map, self.mapped) = (Some(map), Some(self.next));
                 return Ok(Some(stretch));
             }
             let stretch = self.open(Place::Segment(self.next)).await?;
@@ -128,8 +138,9 @@ impl Feed {
                 return Err(trouble.unwrap_or(RelayError::NoNews));
             }
             sleep_until(again.into()).await;
+            let before = trouble.is_some();
             trouble = self.listed.lock().await.reload().await?;
-            if let Some(error) = &trouble {
+            if let Some(error) = trouble.as_ref().filter(|_| !before) {
                 tracing::info!(%error, "the broadcast's list can't be had for now");
             }
         }
@@ -138,7 +149,7 @@ impl Feed {
     /// What has to come before a segment and has not. Addresses are compared within one list where that can be, for the
     /// next one may sign them anew.
     async fn missing_map(&self, segment: &Segment) -> Option<Arc<Map>> {
-        let map = segment.map.clone()?;
+        let map = segment.map.clone().filter(|_| self.mapped != Some(self.next))?;
         let changes = match &self.map {
             Some(sent) => {
                 let listed = self.listed.lock().await;

@@ -116,7 +116,7 @@ impl Listed {
     /// Loads the list again. Gives what kept it from being had where that may pass.
     pub(super) async fn reload(&mut self) -> Result<Option<RelayError>, RelayError> {
         let List::Hls(extras) = &self.listing.list else { return Ok(None) };
-        let error = match reread(&self.means, &self.now.link, extras).await {
+        let error = match reread(&self.means, &self.now.link, extras, self.now.text).await {
             Ok(now) => match self.take(now) {
                 Ok(()) => return Ok(None),
                 Err(error) => error,
@@ -127,7 +127,8 @@ impl Listed {
             },
             Err(error) => error,
         };
-        (self.since, self.changed) = (Instant::now(), false);
+        // Not sooner than after a list that brought something: it is trouble enough.
+        (self.since, self.changed) = (Instant::now(), true);
         if may_pass(&error) { Ok(Some(error)) } else { Err(error) }
     }
 
@@ -154,7 +155,7 @@ impl Listed {
                 return Renewal::Failed;
             }
         };
-        if !self.goes_on_as(&now) {
+        if !Span::of(&self.now).goes_on_as(Span::of(&now)) {
             tracing::info!("the new list is another one");
             return Renewal::Failed;
         }
@@ -167,16 +168,6 @@ impl Listed {
         self.renewals += 1;
         self.key = None;
         Renewal::Done
-    }
-
-    /// Whether a list may be this one, had again: a whole one is as long as before, and a window only moves on.
-    fn goes_on_as(&self, other: &Read) -> bool {
-        let span = |read: &Read| (read.media.segments.first(), read.media.segments.end());
-        let ((first, end), (other_first, other_end)) = (span(&self.now), span(other));
-        match self.now.media.ended {
-            true => (first, end) == (other_first, other_end),
-            false => first <= other_first && end <= other_end,
-        }
     }
 
     /// Where a part of the list is. A key that is refused is asked for where the page says now.
@@ -216,7 +207,7 @@ impl Listed {
         {
             return Ok(*bytes);
         }
-        let loaded = load(&self.means, &self.link_to(url), KEY_LENGTH).await;
+        let loaded = load(&self.means, &self.link_to(url), KEY_LENGTH, KEY_LENGTH).await;
         let loaded = loaded.map_err(|error| match error {
             RelayError::TooLong(_) => RelayError::Key,
             error => error,
@@ -232,6 +223,30 @@ impl Listed {
 
     pub(super) fn means(&self) -> &Means {
         &self.means
+    }
+}
+
+/// Which segments a list has.
+#[derive(Clone, Copy)]
+struct Span {
+    first: u64,
+    end: u64,
+    ended: bool,
+}
+
+impl Span {
+    fn of(Read { media, .. }: &Read) -> Self {
+        Self { first: media.segments.first(), end: media.segments.end(), ended: media.ended }
+    }
+
+    /// Whether a list may be this one, had again: a whole one is as long as before, and windows meet, however far one
+    /// server is behind another. What begins earlier and has ended is a recording, with numbers of its own.
+    fn goes_on_as(self, other: Self) -> bool {
+        match self.ended {
+            true => (self.first, self.end) == (other.first, other.end),
+            false if other.ended && other.first < self.first => false,
+            false => other.first <= self.end && self.first <= other.end,
+        }
     }
 }
 
@@ -256,5 +271,32 @@ fn may_pass(error: &RelayError) -> bool {
         )
         | RelayError::Nested => false,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_had_again_is_told_from_another_one() {
+        let whole = |first, end| Span { first, end, ended: true };
+        let window = |first, end| Span { first, end, ended: false };
+        for (now, other, goes_on) in [
+            (whole(0, 500), whole(0, 500), true),
+            (whole(0, 500), whole(0, 300), false),
+            (whole(0, 500), window(0, 501), false),
+            (window(20, 25), window(22, 27), true),
+            (window(20, 25), window(17, 22), true),
+            (window(20, 25), window(0, 25), true),
+            (window(20, 25), window(25, 30), true),
+            (window(20, 25), window(26, 31), false),
+            (window(20, 25), window(3, 8), false),
+            (window(20, 25), whole(21, 26), true),
+            (window(20, 25), whole(0, 4000), false),
+        ] {
+            let said = |span: Span| (span.first, span.end, span.ended);
+            assert_eq!(now.goes_on_as(other), goes_on, "{:?} {:?}", said(now), said(other));
+        }
     }
 }

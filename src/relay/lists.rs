@@ -59,16 +59,19 @@ pub(super) struct Read {
     /// The media playlist's own link, which a master playlist may have named.
     pub(super) link: Link,
     pub(super) media: Media,
+    /// Bytes of its text.
+    pub(super) text: usize,
 }
 
 impl Read {
-    /// Bytes of memory that it takes for as long as a stream follows it.
+    /// Bytes of memory that it takes for as long as a stream follows it; of one that grows, with the next text.
     pub(super) fn bytes(&self, listing: &Listing) -> usize {
         let given = match &listing.list {
             List::Fragments(fragments) => fragments.lines.len(),
             List::Hls(extras) => extras.playlist.as_ref().map_or(0, String::len),
         };
-        self.media.segments.bytes() + given
+        let next = if self.media.ended { 0 } else { self.text };
+        self.media.segments.bytes() + given + next
     }
 }
 
@@ -80,35 +83,40 @@ pub(super) async fn read(means: &Means, listing: &Listing) -> Result<Read, Relay
             let (fragments, limits) = (Arc::clone(fragments), means.limits);
             let is_long = fragments.lines.len() > LONG;
             let media = apart(is_long, move || Media::from_fragments(&fragments, &limits)).await?;
-            return Ok(Read { link, media });
+            return Ok(Read { link, media, text: 0 });
         }
         List::Hls(extras) => extras,
     };
-    let playlist = match &extras.playlist {
+    let (playlist, text) = match &extras.playlist {
         Some(text) => {
             let is_long = text.len() > LONG;
             let base = Url::parse(&link.url).map_err(|_| RelayError::BadLink)?;
             let (text, extras, limits) = (text.clone(), Arc::clone(extras), means.limits);
             let read = move || Playlist::parse(text.as_bytes(), &base, &extras, &limits);
-            apart(is_long, read).await?
+            (apart(is_long, read).await?, 0)
         }
-        None => read_playlist(means, &link, extras).await?,
+        None => read_playlist(means, &link, extras, 0).await?,
     };
     match playlist {
-        Playlist::Media(media) => Ok(Read { link, media }),
+        Playlist::Media(media) => Ok(Read { link, media, text }),
         Playlist::Master(variants) => {
             let variant = best(&variants).ok_or(RelayError::NoSegments)?;
-            reread(means, &link_to(&listing.link, &variant.url), extras).await
+            reread(means, &link_to(&listing.link, &variant.url), extras, 0).await
         }
     }
 }
 
-/// Reads a media playlist, again or as a master playlist names it.
-pub(super) async fn reread(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Read, RelayError> {
-    match read_playlist(means, link, extras).await? {
-        Playlist::Media(media) => Ok(Read { link: link.clone(), media }),
+/// Reads a media playlist, again or as a master playlist names it. There is room already for `free` bytes of its text.
+pub(super) async fn reread(
+    means: &Means,
+    link: &Link,
+    extras: &Arc<Extras>,
+    free: usize,
+) -> Result<Read, RelayError> {
+    match read_playlist(means, link, extras, free).await? {
+        (Playlist::Media(media), text) => Ok(Read { link: link.clone(), media, text }),
         // RFC 8216 §4.3.4.2: a variant is a media playlist. Others would lead on and on.
-        Playlist::Master(_) => Err(RelayError::Nested),
+        (Playlist::Master(_), _) => Err(RelayError::Nested),
     }
 }
 
@@ -122,12 +130,18 @@ pub(super) fn link_to(listing: &Link, url: &Url) -> Link {
     link
 }
 
-async fn read_playlist(means: &Means, link: &Link, extras: &Arc<Extras>) -> Result<Playlist, RelayError> {
+/// A playlist, and the bytes of its text.
+async fn read_playlist(
+    means: &Means,
+    link: &Link,
+    extras: &Arc<Extras>,
+    free: usize,
+) -> Result<(Playlist, usize), RelayError> {
     let too_long = |error| match error {
         RelayError::TooLong(_) => PlaylistError::TooLong.into(),
         error => error,
     };
-    let loaded = load(means, link, means.limits.bytes).await.map_err(too_long)?;
+    let loaded = load(means, link, means.limits.bytes, free).await.map_err(too_long)?;
     let (extras, limits) = (Arc::clone(extras), means.limits);
     apart(loaded.bytes.len() > LONG || loaded.gzip, move || {
         // Whose room is given up with it.
@@ -136,7 +150,7 @@ async fn read_playlist(means: &Means, link: &Link, extras: &Arc<Extras>) -> Resu
             false => bytes.into(),
             true => unpacked(bytes, limits.bytes).map_err(too_long)?.into(),
         };
-        Ok::<_, RelayError>(Playlist::parse(&text, url, &extras, &limits)?)
+        Ok::<_, RelayError>((Playlist::parse(&text, url, &extras, &limits)?, text.len()))
     })
     .await
 }

@@ -31,14 +31,14 @@ pub(super) struct Loaded {
     /// Whether it is packed by gzip (RFC 1952), whatever was asked for.
     pub(super) gzip: bool,
     /// Its room, until it is not needed any more.
-    _room: OwnedSemaphorePermit,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
-/// All of a file of at most `most` bytes. What passes is tried again.
-pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<Loaded, RelayError> {
+/// All of a file of at most `most` bytes, for `free` of which there is room already. What passes is tried again.
+pub(super) async fn load(means: &Means, link: &Link, most: usize, free: usize) -> Result<Loaded, RelayError> {
     let mut pauses = PAUSES.iter();
     loop {
-        let failure = match timeout(DEADLINE + link.wait(), load_once(means, link, most)).await {
+        let failure = match timeout(DEADLINE + link.wait(), load_once(means, link, most, free)).await {
             Ok(Ok(loaded)) => return Ok(loaded),
             Ok(Err(error)) => Failure::from(error),
             Err(_) => Failure::from(RelayError::Egress(EgressError::Timeout)),
@@ -51,16 +51,20 @@ pub(super) async fn load(means: &Means, link: &Link, most: usize) -> Result<Load
     }
 }
 
-async fn load_once(means: &Means, link: &Link, most: usize) -> Result<Loaded, RelayError> {
+async fn load_once(means: &Means, link: &Link, most: usize, free: usize) -> Result<Loaded, RelayError> {
     let ask = Ask { takes_gzip: true, ..Ask::default() };
     let (url, Reply::Whole(entity, body)) = fetch_from(&means.client, link, &ask).await? else {
         return Err(RelayError::WrongPart);
     };
     let (mut bytes, mut part) = (Vec::new(), Part::new(body, entity.total));
-    let mut room = means.room_for(bytes.len())?;
+    let mut room = None;
     while let Some(data) = next(&mut part, means.silence).await? {
         take(&mut bytes, &data, most)?;
-        means.fit(&mut room, bytes.capacity())?;
+        match (&mut room, bytes.len().saturating_sub(free)) {
+            (_, 0) => {}
+            (None, more) => room = Some(means.room_for(more)?),
+            (Some(room), more) => means.fit(room, more)?,
+        }
     }
     Ok(Loaded { url, bytes, gzip: entity.gzip, _room: room })
 }

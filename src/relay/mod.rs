@@ -65,7 +65,7 @@ pub struct Settings {
     pub max_streams: usize,
     /// Of a list of segments.
     pub playlists: Limits,
-    /// Memory of all lists of segments together, in bytes.
+    /// Memory of all lists of segments together, in bytes; at least twice the longest.
     pub lists: usize,
 }
 
@@ -85,7 +85,9 @@ impl Relay {
     /// A relay that fetches by `client`, and has stale links renewed by `renew`.
     pub fn new(client: Client, settings: Settings, metrics: Arc<Metrics>, renew: Renew) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_streams));
-        let lists = Arc::new(Semaphore::new(settings.lists >> 10));
+        // The longest playlist, and what it is read to, must find room.
+        let lists = settings.lists.max(2 * settings.playlists.bytes) >> 10;
+        let lists = Arc::new(Semaphore::new(lists));
         Self { client, settings, metrics, renew, streams, lists }
     }
 

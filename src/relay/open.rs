@@ -113,7 +113,7 @@ impl Relay {
             || range == Some(ByteRange::Last(0))
             || from_the_end && in_chunks
         {
-            let entity = look(&mut source).await?;
+            let entity = bounded(look(&mut source).await?, &source);
             match wanted.conditions.judge(&entity) {
                 Verdict::Failed => return Err(RelayError::PreconditionFailed),
                 Verdict::NotModified => return Ok(Opened::without_body(Sent::NotModified, entity)),
@@ -135,12 +135,12 @@ impl Relay {
             Answer::AnotherFile => find(&mut source, None, wanted, silence).await?,
             answer => answer,
         };
-        let Found { sent, mut entity, part } = match answer {
+        let Found { sent, entity, part } = match answer {
             Answer::Found(found) => *found,
             Answer::NoRanges => find_whole(&mut source, range, silence).await?,
             Answer::AnotherFile => return Err(RelayError::WrongPart),
         };
-        entity.takes_ranges &= !source.link.no_resume;
+        let entity = bounded(entity, &source);
         // It may be another server that answers now than the one that was looked at.
         match wanted.conditions.judge(&entity) {
             Verdict::Failed => return Err(RelayError::PreconditionFailed),
@@ -157,6 +157,14 @@ impl Relay {
         let progress = Progress::new(source, entity.clone(), next, end, silence);
         let body = StreamBody::new(part, progress, &self.settings, guard, permit);
         Ok(Opened { sent, entity, body: Some(body), container: None })
+    }
+}
+
+/// What holds of a file also where it may not be gone on with.
+fn bounded(entity: Entity, source: &Source) -> Entity {
+    match source.link.no_resume {
+        true => Entity { takes_ranges: false, ..entity },
+        false => entity,
     }
 }
 
