@@ -3,14 +3,13 @@
 use crate::addresses::urls::{Line, lines, zone};
 use crate::support::client::{self, Answer, encode};
 use crate::support::net::{Attempt, Net, OWN, OWN_V6, inside};
+use crate::support::plugin::python_with;
 use crate::support::sealed::token;
 use crate::support::server::TestServer;
 use crate::support::stage::{Media, Reply};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -140,8 +139,7 @@ fn each_with_every_url() {
             target(path).map_or(Reply::status(404), |url| Reply::redirect(302, &url))
         });
     }
-    let pyenv = tempfile::tempdir().unwrap();
-    with_plugin(pyenv.path());
+    let pyenv = python_with("doors");
     let server = net.server(&[
         ("ENCRYPTION_KEY", KEY),
         ("CACHE_TTL", "0"),
@@ -217,14 +215,4 @@ fn all(server: &TestServer, door: Door, lines: &[Line]) -> (BTreeMap<String, usi
         }
     });
     found.into_inner().unwrap()
-}
-
-/// The Python runtime and package, and the plugin of `doors/`.
-fn with_plugin(folder: &Path) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::fs::create_dir_all(folder.join("plugins")).unwrap();
-    for name in ["runtime", "sluice", "plugins/sluice"] {
-        symlink(root.join("pyenv").join(name), folder.join(name)).unwrap();
-    }
-    symlink(root.join("tests/doors"), folder.join("plugins/doors")).unwrap();
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod choice;
 mod encryption;
 mod faults;
+mod fields;
 mod hostile;
 mod kinds;
 mod live;

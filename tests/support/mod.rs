@@ -12,6 +12,7 @@ pub mod hostile;
 pub mod log;
 pub mod net;
 pub mod packaged;
+pub mod plugin;
 pub mod processes;
 pub mod random;
 pub mod rogue;

@@ -1,17 +1,15 @@
 //! A server whose Python has one more plugin: extractors that do harm (`rogue/`).
 
+use super::plugin::python_with;
 use super::world::World;
 use std::fs::{File, OpenOptions};
 use std::ops::Deref;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
 /// The plugin's site.
 pub const HOST: &str = "rogue.example.net";
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A world with that plugin.
 pub struct Rogue {
@@ -22,15 +20,8 @@ pub struct Rogue {
 impl Rogue {
     /// A stage and a server of one's own, with these settings.
     pub fn with(settings: &[(&str, &str)]) -> Rogue {
-        let pyenv = tempfile::tempdir().unwrap();
-        let (root, folder) = (Path::new(ROOT), pyenv.path());
-        for part in ["runtime", "sluice"] {
-            symlink(root.join("pyenv").join(part), folder.join(part)).unwrap();
-        }
-        std::fs::create_dir(folder.join("plugins")).unwrap();
-        symlink(root.join("pyenv/plugins/sluice"), folder.join("plugins/sluice")).unwrap();
-        symlink(root.join("tests/support/rogue"), folder.join("plugins/rogue")).unwrap();
-        let mut all = vec![("PYENV_DIR", folder.to_str().unwrap())];
+        let pyenv = python_with("support/rogue");
+        let mut all = vec![("PYENV_DIR", pyenv.path().to_str().unwrap())];
         all.extend_from_slice(settings);
         Rogue { world: World::with(&all), pyenv }
     }
